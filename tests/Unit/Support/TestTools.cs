@@ -1,0 +1,65 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
+
+namespace Amp.Support;
+
+/// <summary>Programs that tests need beyond .NET, where they are, and what installs them.</summary>
+internal static class TestTools
+{
+    /// <summary>The repository's root.</summary>
+    public static string RepositoryRoot { get; } = FindRoot();
+
+    /// <summary>Folder of real data.</summary>
+    public static string Fixtures { get; } = Path.Combine(RepositoryRoot, "tests", "fixtures");
+
+    /// <summary>Path of a program, or null when this machine does not have it.</summary>
+    public static string? Find(string tool) => tool switch
+    {
+        "duckdb" => OnPath("node") is { } node && ExistingDirectory("@duckdb/node-api") is not null ? node : null,
+        "protobufjs" => OnPath("node") is { } node && ExistingDirectory("protobufjs") is not null ? node : null,
+        "anvil" => OnPath("anvil") ?? ExistingFile("@foundry-rs/anvil-linux-amd64/bin/anvil"),
+        "postgres" => MetadataDbTool(),
+        _ => OnPath(tool),
+    };
+
+    /// <summary>Path of a program that the test's <see cref="ToolFactAttribute"/> promised.</summary>
+    public static string Require(string tool) =>
+        Find(tool) ?? throw new InvalidOperationException($"{tool} is missing; the test should have been skipped");
+
+    /// <summary>Where npm tools are.</summary>
+    public static string NodeModules { get; } = Path.Combine(RepositoryRoot, "tests", "tools", "node_modules");
+
+    private static string? MetadataDbTool() =>
+        OnPath("initdb") ?? (Directory.Exists("/usr/lib/postgresql")
+            ? Directory.EnumerateDirectories("/usr/lib/postgresql").Select(d => Path.Combine(d, "bin", "initdb")).FirstOrDefault(File.Exists)
+            : null);
+
+    private static string? ExistingDirectory(string package) =>
+        Directory.Exists(Path.Combine(NodeModules, package)) ? package : null;
+
+    private static string? ExistingFile(string path) =>
+        File.Exists(Path.Combine(NodeModules, path)) ? Path.Combine(NodeModules, path) : null;
+
+    private static string? OnPath(string program) =>
+        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries)
+            .Select(folder => Path.Combine(folder, program)).FirstOrDefault(File.Exists);
+
+    private static string FindRoot([CallerFilePath] string thisFile = "") =>
+        Path.GetFullPath(Path.Combine(Path.GetDirectoryName(thisFile)!, "..", "..", ".."));
+}
+
+/// <summary>A test that needs programs beyond .NET; where one is missing it is skipped by name, never passed.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+[SuppressMessage("Performance", "CA1813:Avoid unsealed attributes", Justification = "xunit's own is not sealed")]
+public class ToolFactAttribute : FactAttribute
+{
+    /// <summary>Marks a test that needs <paramref name="tools"/>.</summary>
+    public ToolFactAttribute(params string[] tools)
+    {
+        var missing = tools.Where(tool => TestTools.Find(tool) is null).ToArray();
+        if (missing.Length > 0)
+        {
+            Skip = $"needs {string.Join(", ", missing)}, which this machine does not have (./build.sh test installs it)";
+        }
+    }
+}
