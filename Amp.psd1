@@ -1,0 +1,29 @@
+@{
+    RootModule           = 'Amp.psm1'
+    ModuleVersion        = '0.1.0'
+    GUID                 = 'b3f6f0a4-5f0e-4f5b-9a43-6d5f0f2a7c19'
+    Author               = 'The Amp for PowerShell contributors'
+    CompanyName          = 'The Amp for PowerShell contributors'
+    Copyright            = '(c) The Amp for PowerShell contributors. MIT licence.'
+    Description          = 'Workers that extract blockchain data into Parquet files, coordinate through PostgreSQL and stream sync events to Kafka.'
+    PowerShellVersion    = '7.6'
+    CompatiblePSEditions = @('Core')
+    FormatsToProcess     = @('Amp.Format.ps1xml')
+    FunctionsToExport    = @()
+    VariablesToExport    = @()
+    AliasesToExport      = @()
+    CmdletsToExport      = @(
+        'Connect-Amp', 'Disconnect-Amp', 'Get-AmpConnection', 'New-AmpConfiguration', 'Test-AmpConfiguration', 'Initialize-AmpDatabase'
+        'Start-AmpWorker', 'Stop-AmpWorker', 'Get-AmpWorker'
+        'New-AmpDatasetManifest', 'Register-AmpDataset', 'Get-AmpDataset', 'Get-AmpTable', 'Get-AmpFile'
+        'Register-AmpProvider', 'Get-AmpProvider', 'Test-AmpProvider', 'Start-AmpDevChain', 'Stop-AmpDevChain'
+        'Start-AmpJob', 'Get-AmpJob', 'Wait-AmpJob', 'Stop-AmpJob', 'Get-AmpJobProgress', 'Watch-AmpJobProgress'
+        'Get-AmpSyncEvent', 'Start-AmpDevBroker', 'Stop-AmpDevBroker'
+    )
+    PrivateData          = @{
+        PSData = @{
+            Tags       = @('blockchain', 'ethereum', 'evm', 'parquet', 'kafka', 'postgresql', 'etl', 'PSEdition_Core', 'Linux', 'MacOS', 'Windows')
+            License    = 'MIT'
+        }
+    }
+}

@@ -1,0 +1,43 @@
+<#
+.SYNOPSIS
+    Builds, tests, packages and shows Amp; the same as build.sh, for any system with PowerShell.
+.PARAMETER Task
+    demo, test, build, package or clean; see the head of build.sh.
+.EXAMPLE
+    ./build.ps1 test
+#>
+[CmdletBinding()]
+param(
+    [Parameter(Mandatory, Position = 0)]
+    [ValidateSet('demo', 'test', 'build', 'package', 'clean')]
+    [string] $Task
+)
+
+$ErrorActionPreference = 'Stop'
+$PSNativeCommandUseErrorActionPreference = $true
+Set-Location $PSScriptRoot
+
+if (-not $IsWindows) {
+    $PSNativeCommandUseErrorActionPreference = $false
+    & ./build.sh $Task
+    exit $LASTEXITCODE
+}
+
+# Windows: PostgreSQL's binaries must be on PATH; librdkafka comes with its NuGet package.
+function Build {
+    dotnet publish src/Amp.PowerShell --configuration Release
+    dotnet publish src/Amp.Daemon --configuration Release --output artifacts/ampd
+}
+
+switch ($Task) {
+    'build' { Build }
+    'demo' { Build; pwsh -NoProfile -NonInteractive -File samples/Demo.ps1 }
+    'test' {
+        Build
+        if (Get-Command npm -ErrorAction Ignore) { npm --prefix tests/tools ci --no-audit --no-fund }
+        dotnet test tests/Unit --configuration Release
+        pwsh -NoProfile -NonInteractive -File tests/Pester/Invoke-Suite.ps1
+    }
+    'package' { Build; dotnet pack src/Amp.PowerShell --configuration Release --no-build }
+    'clean' { if (Test-Path artifacts) { Remove-Item artifacts -Recurse } }
+}

@@ -1,0 +1,146 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Management.Automation;
+using System.Threading.Channels;
+
+namespace Amp.PowerShell.Common;
+
+/// <summary>
+/// What every cmdlet shares: asynchronous work runs on the thread pool and sends what it has to say through one
+/// bounded channel, which is drained on the pipeline thread. Order is kept, a slow pipeline slows the work, and the
+/// work is always cancelled and awaited before the cmdlet returns, also after <c>Select-Object -First</c>, which calls
+/// neither StopProcessing nor EndProcessing.
+/// </summary>
+public abstract class AmpCmdlet : PSCmdlet, IDisposable
+{
+    private const int ChannelCapacity = 512;
+
+    private readonly CancellationTokenSource _stop = new();
+
+    /// <summary>Cancelled when the user presses Ctrl+C or the pipeline is stopped.</summary>
+    protected CancellationToken StopToken => _stop.Token;
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Dispose(disposing: true);
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Frees what the cmdlet holds; PowerShell calls it when the pipeline ends, however it ends.</summary>
+    /// <param name="disposing">True when called by <see cref="Dispose()"/>.</param>
+    protected virtual void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            _stop.Cancel();
+            _stop.Dispose();
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override void StopProcessing() => _stop.Cancel();
+
+    /// <summary>
+    /// Runs asynchronous work and writes what it sends. An <see cref="AmpException"/> that ends the work becomes a
+    /// non-terminating error, so that the next pipeline item still has its turn.
+    /// </summary>
+    private protected void Run(Func<PipelineWriter, CancellationToken, Task> work)
+    {
+        try
+        {
+            Pump(work);
+        }
+        catch (AmpException e)
+        {
+            WriteError(AmpErrors.From(e));
+        }
+    }
+
+    /// <summary>Runs asynchronous work; an error in it ends the pipeline.</summary>
+    private protected void RunOrThrow(Func<PipelineWriter, CancellationToken, Task> work)
+    {
+        try
+        {
+            Pump(work);
+        }
+        catch (AmpException e)
+        {
+            ThrowTerminatingError(AmpErrors.From(e));
+        }
+    }
+
+    /// <summary>The folder a relative path typed by the user starts from: PowerShell's location, not the process's.</summary>
+    private protected string ResolvePath(string path) => SessionState.Path.GetUnresolvedProviderPathFromPSPath(path);
+
+    [SuppressMessage(
+        "Usage", "VSTHRD002:Avoid problematic synchronous waits",
+        Justification = "the one place where the pipeline thread waits; the work never needs that thread")]
+    private void Pump(Func<PipelineWriter, CancellationToken, Task> work)
+    {
+        using var cancellation = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
+        var token = cancellation.Token;
+        var channel = Channel.CreateBounded<PipelineItem>(
+            new BoundedChannelOptions(ChannelCapacity) { SingleReader = true });
+
+        // Thread pool: from here to the end of work().
+        var running = Task.Run(
+            async () =>
+            {
+                try
+                {
+                    await work(new PipelineWriter(channel.Writer, token), token);
+                }
+                finally
+                {
+                    channel.Writer.Complete();
+                }
+            },
+            CancellationToken.None);
+
+        // Pipeline thread: emit.
+        try
+        {
+            while (channel.Reader.WaitToReadAsync(token).AsTask().GetAwaiter().GetResult())
+            {
+                while (channel.Reader.TryRead(out var item))
+                {
+                    Write(item);
+                }
+            }
+
+            running.GetAwaiter().GetResult();
+        }
+        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+        {
+            throw new PipelineStoppedException();
+        }
+        finally
+        {
+            cancellation.Cancel();
+            running.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default)
+                .GetAwaiter().GetResult();
+        }
+    }
+
+    private void Write(PipelineItem item)
+    {
+        switch (item.Kind)
+        {
+            case PipelineItemKind.Output:
+                WriteObject(item.Value);
+                break;
+            case PipelineItemKind.Error:
+                WriteError((ErrorRecord)item.Value);
+                break;
+            case PipelineItemKind.Warning:
+                WriteWarning((string)item.Value);
+                break;
+            case PipelineItemKind.Verbose:
+                WriteVerbose((string)item.Value);
+                break;
+            default:
+                WriteProgress((ProgressRecord)item.Value);
+                break;
+        }
+    }
+}

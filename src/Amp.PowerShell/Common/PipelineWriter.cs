@@ -1,0 +1,32 @@
+using System.Management.Automation;
+using System.Threading.Channels;
+
+namespace Amp.PowerShell.Common;
+
+internal enum PipelineItemKind
+{
+    Output,
+    Error,
+    Warning,
+    Verbose,
+    Progress,
+}
+
+internal readonly record struct PipelineItem(PipelineItemKind Kind, object Value);
+
+/// <summary>How a cmdlet's asynchronous work talks to the pipeline; may be used from any thread.</summary>
+internal sealed class PipelineWriter(ChannelWriter<PipelineItem> channel, CancellationToken cancellationToken)
+{
+    public ValueTask OutputAsync(object value) => WriteAsync(PipelineItemKind.Output, value);
+
+    public ValueTask ErrorAsync(AmpException exception) => WriteAsync(PipelineItemKind.Error, AmpErrors.From(exception));
+
+    public ValueTask WarningAsync(string message) => WriteAsync(PipelineItemKind.Warning, message);
+
+    public ValueTask VerboseAsync(string message) => WriteAsync(PipelineItemKind.Verbose, message);
+
+    public ValueTask ProgressAsync(ProgressRecord record) => WriteAsync(PipelineItemKind.Progress, record);
+
+    private ValueTask WriteAsync(PipelineItemKind kind, object value) =>
+        channel.WriteAsync(new PipelineItem(kind, value), cancellationToken);
+}
