@@ -38,25 +38,31 @@ public sealed record CompressionSetting(ParquetCompression Codec, int? Level)
         text = text.Trim();
         var open = text.IndexOf('(', StringComparison.Ordinal);
         var name = open < 0 ? text : text[..open];
-        var (codec, levels, level) = name.ToUpperInvariant() switch
+        (ParquetCompression Codec, int Min, int Max, int? Level)? known = name.ToUpperInvariant() switch
         {
-            "ZSTD" => (ParquetCompression.Zstd, 1..22, 1),
-            "GZIP" => (ParquetCompression.Gzip, 0..9, 6),
-            "BROTLI" => (ParquetCompression.Brotli, 0..11, 1),
-            "LZ4" => (ParquetCompression.Lz4, default, 0),
-            "SNAPPY" => (ParquetCompression.Snappy, default, 0),
-            "UNCOMPRESSED" => (ParquetCompression.Uncompressed, default(Range), -1),
-            _ => ((ParquetCompression)(-1), default, 0),
+            "ZSTD" => (ParquetCompression.Zstd, 1, 22, 1),
+            "GZIP" => (ParquetCompression.Gzip, 0, 9, 6),
+            "BROTLI" => (ParquetCompression.Brotli, 0, 11, 1),
+            "LZ4" => (ParquetCompression.Lz4, 0, 0, null),
+            "SNAPPY" => (ParquetCompression.Snappy, 0, 0, null),
+            "UNCOMPRESSED" => (ParquetCompression.Uncompressed, 0, 0, null),
+            _ => null,
         };
-        var hasLevels = levels.End.Value > 0;
-        if (codec < 0 || (open >= 0 && (!hasLevels || !text.EndsWith(')')
-            || !int.TryParse(text.AsSpan(open + 1, text.Length - open - 2), NumberStyles.None, CultureInfo.InvariantCulture, out level)
-            || level < levels.Start.Value || level > levels.End.Value)))
+        if (known is not { } found)
         {
             return null;
         }
 
-        return new CompressionSetting(codec, hasLevels ? level : null);
+        if (open < 0)
+        {
+            return new CompressionSetting(found.Codec, found.Level);
+        }
+
+        return found.Level is not null && text.EndsWith(')')
+            && int.TryParse(text.AsSpan((open + 1)..^1), NumberStyles.None, CultureInfo.InvariantCulture, out var level)
+            && level >= found.Min && level <= found.Max
+            ? new CompressionSetting(found.Codec, level)
+            : null;
     }
 
     /// <summary>The spelling, such as <c>zstd(1)</c>.</summary>
