@@ -58,8 +58,7 @@ internal sealed class ColumnBuffer
     public ReadOnlySpan<byte> RepetitionLevels => _hasRepetition ? _repetition.AsSpan(0, EntryCount) : [];
 
     /// <summary>Bytes of values and levels held.</summary>
-    public long ByteCount =>
-        _valuesLength + (_width == 0 ? 4L * ValueCount : 0) + (_hasDefinition ? EntryCount : 0) + (_hasRepetition ? EntryCount : 0);
+    public long ByteCount => _valuesLength + Overhead(EntryCount, ValueCount);
 
     /// <summary>Adds an entry with a value of fixed width and returns the place to write it to. The content is arbitrary until written.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -126,40 +125,52 @@ internal sealed class ColumnBuffer
     public void AddNull(int definition = 0) => AddEntry((byte)definition);
 
     /// <summary>Adds all entries of another buffer of the same column.</summary>
-    public void Append(ColumnBuffer other)
+    public void Append(ColumnBuffer other) => Append(other, 0, other.EntryCount, 0, other.ValueCount);
+
+    /// <summary>
+    /// Adds some entries of another buffer of the same column: <paramref name="entryCount"/> from
+    /// <paramref name="entryStart"/>, whose values are <paramref name="valueCount"/> from <paramref name="valueStart"/>.
+    /// </summary>
+    public void Append(ColumnBuffer other, int entryStart, int entryCount, int valueStart, int valueCount)
     {
-        var valuesEnd = checked(_valuesLength + other._valuesLength);
-        Reserve(ref _values, valuesEnd);
-        other.Values.CopyTo(_values.AsSpan(_valuesLength));
+        var from = other.ValueOffset(valueStart);
+        var bytes = other._values.AsSpan(from, other.ValueOffset(valueStart + valueCount) - from);
+        Reserve(ref _values, checked(_valuesLength + bytes.Length));
+        bytes.CopyTo(_values.AsSpan(_valuesLength));
         if (_width == 0)
         {
-            if (_ends.Length < ValueCount + other.ValueCount)
+            if (_ends.Length < ValueCount + valueCount)
             {
-                Array.Resize(ref _ends, Grown(_ends.Length, ValueCount + other.ValueCount));
+                Array.Resize(ref _ends, Grown(_ends.Length, ValueCount + valueCount));
             }
 
-            for (var i = 0; i < other.ValueCount; i++)
+            var shift = _valuesLength - from;
+            for (var i = 0; i < valueCount; i++)
             {
-                _ends[ValueCount + i] = _valuesLength + other._ends[i];
+                _ends[ValueCount + i] = other._ends[valueStart + i] + shift;
             }
         }
 
         if (_hasDefinition)
         {
-            Reserve(ref _definition, EntryCount + other.EntryCount);
-            other.DefinitionLevels.CopyTo(_definition.AsSpan(EntryCount));
+            Reserve(ref _definition, EntryCount + entryCount);
+            other._definition.AsSpan(entryStart, entryCount).CopyTo(_definition.AsSpan(EntryCount));
         }
 
         if (_hasRepetition)
         {
-            Reserve(ref _repetition, EntryCount + other.EntryCount);
-            other.RepetitionLevels.CopyTo(_repetition.AsSpan(EntryCount));
+            Reserve(ref _repetition, EntryCount + entryCount);
+            other._repetition.AsSpan(entryStart, entryCount).CopyTo(_repetition.AsSpan(EntryCount));
         }
 
-        _valuesLength = valuesEnd;
-        ValueCount += other.ValueCount;
-        EntryCount += other.EntryCount;
+        _valuesLength += bytes.Length;
+        ValueCount += valueCount;
+        EntryCount += entryCount;
     }
+
+    /// <summary>What <see cref="ByteCount"/> would be of some entries and their values.</summary>
+    public long BytesOf(int entryCount, int valueStart, int valueCount) =>
+        ValueOffset(valueStart + valueCount) - ValueOffset(valueStart) + Overhead(entryCount, valueCount);
 
     /// <summary>Forgets all entries and keeps the memory.</summary>
     public void Clear()
@@ -169,6 +180,11 @@ internal sealed class ColumnBuffer
         EntryCount = 0;
         Repetition = 0;
     }
+
+    private long Overhead(int entryCount, int valueCount) =>
+        (_width == 0 ? 4L * valueCount : 0) + (_hasDefinition ? entryCount : 0) + (_hasRepetition ? entryCount : 0);
+
+    private int ValueOffset(int value) => _width > 0 ? value * _width : value == 0 ? 0 : _ends[value - 1];
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void AddEntry(byte definition)
