@@ -1,0 +1,58 @@
+namespace Amp.MetadataDb;
+
+/// <summary>The errors about jobs.</summary>
+internal static class JobErrors
+{
+    public static AmpException NotFound(long jobId) =>
+        new("JobNotFound", AmpErrorKind.NotFound, $"There is no job {jobId}.")
+        {
+            Target = jobId,
+            RecommendedAction = "List the jobs with Get-AmpJob.",
+        };
+
+    public static AmpException NotTerminal(AmpJob job) =>
+        new("JobNotTerminal", AmpErrorKind.InvalidState, $"Job {job.JobId} cannot be deleted: it is {job.Status.ToText()}.")
+        {
+            Target = job.JobId,
+            RecommendedAction = $"Stop it first: Stop-AmpJob {job.JobId}.",
+        };
+
+    public static AmpException AlreadyTerminal(long jobId, AmpJobStatus actual) =>
+        new("JobAlreadyTerminated", AmpErrorKind.InvalidState, $"Job {jobId} cannot be stopped: it has ended ({actual.ToText()}).")
+        {
+            Target = jobId,
+        };
+
+    public static AmpException StateConflict(long jobId, AmpJobStatus wanted, AmpJobStatus actual) =>
+        new JobStateException(actual, $"Job {jobId} cannot become {wanted.ToText()}: it is {actual.ToText()}.") { Target = jobId };
+
+    public static AmpException ActiveConflict(long jobId) =>
+        new("ActiveJobConflict", AmpErrorKind.Conflict,
+            $"Job {jobId} is already extracting this dataset with other settings.")
+        {
+            Target = jobId,
+            RecommendedAction = $"Wait for it (Wait-AmpJob {jobId}) or stop it (Stop-AmpJob {jobId}).",
+        };
+
+    public static AmpException WorkerNotFound(string nodeId) =>
+        new("WorkerNotFound", AmpErrorKind.NotFound, $"There is no worker '{nodeId}'.")
+        {
+            Target = nodeId,
+            RecommendedAction = "List the workers with Get-AmpWorker.",
+        };
+
+    public static AmpException LeaseLost(long jobId, string nodeId) =>
+        new("JobLeaseLost", AmpErrorKind.Conflict,
+            $"Job {jobId} is no longer assigned to this run of worker {nodeId}, or is not running: nothing was committed.")
+        {
+            Target = jobId,
+        };
+}
+
+/// <summary>A transition that the job's present state does not allow.</summary>
+internal sealed class JobStateException(AmpJobStatus actual, string message)
+    : AmpException("JobStateConflict", AmpErrorKind.InvalidState, message)
+{
+    /// <summary>The state it is in.</summary>
+    public AmpJobStatus Actual { get; } = actual;
+}
