@@ -1,0 +1,32 @@
+using System.Buffers.Binary;
+
+namespace Amp.Extraction.Crypto;
+
+/// <summary>The 2048-bit filter over the addresses and topics of logs that receipts and headers carry.</summary>
+internal static class LogsBloom
+{
+    /// <summary>Bytes in a filter.</summary>
+    public const int Length = 256;
+
+    /// <summary>Adds an address (20 bytes) or a topic (32 bytes) to a filter.</summary>
+    public static void Add(Span<byte> bloom, ReadOnlySpan<byte> value)
+    {
+        Span<byte> hash = stackalloc byte[Keccak256.HashLength];
+        Keccak256.Hash(value, hash);
+        for (var i = 0; i < 6; i += 2)
+        {
+            // The lowest 11 bits number a bit, counted from the last byte's lowest bit.
+            var bit = BinaryPrimitives.ReadUInt16BigEndian(hash[i..]) & 0x7ff;
+            bloom[Length - 1 - (bit / 8)] |= (byte)(1 << (bit % 8));
+        }
+    }
+
+    /// <summary>Adds everything that is in <paramref name="other"/>.</summary>
+    public static void Merge(Span<byte> bloom, ReadOnlySpan<byte> other)
+    {
+        for (var i = 0; i < Length; i++)
+        {
+            bloom[i] |= other[i];
+        }
+    }
+}
