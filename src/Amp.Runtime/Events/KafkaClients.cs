@@ -1,0 +1,120 @@
+using Confluent.Kafka;
+
+namespace Amp.Events;
+
+/// <summary>What every Kafka client of this folder has in common: its settings, and how the broker's answers are understood.</summary>
+internal static class KafkaClients
+{
+    /// <summary>The settings that producer and reader share.</summary>
+    /// <exception cref="AmpException"><c>KafkaConfigurationInvalid</c>: settings that are incomplete or unknown.</exception>
+    public static Dictionary<string, string> CommonSettings(KafkaEventOptions options)
+    {
+        if (options.Brokers.Count == 0 || options.Brokers.Any(string.IsNullOrWhiteSpace))
+        {
+            throw Invalid("no broker address is set", "brokers");
+        }
+
+        if (string.IsNullOrWhiteSpace(options.Topic))
+        {
+            throw Invalid("no topic is set", "topic");
+        }
+
+        var settings = new Dictionary<string, string>
+        {
+            ["bootstrap.servers"] = string.Join(',', options.Brokers),
+            ["client.id"] = "amp",
+            ["allow.auto.create.topics"] = "false",
+            // A broker that comes back is noticed within seconds, not within librdkafka's default of ten.
+            ["reconnect.backoff.ms"] = "100",
+            ["reconnect.backoff.max.ms"] = "2000",
+            ["security.protocol"] = (options.TlsEnabled, options.SaslMechanism is not null) switch
+            {
+                (false, false) => "plaintext",
+                (true, false) => "ssl",
+                (false, true) => "sasl_plaintext",
+                (true, true) => "sasl_ssl",
+            },
+        };
+        AddSasl(settings, options);
+        AddTls(settings, options);
+        return settings;
+    }
+
+    /// <summary>Makes a client; what librdkafka refuses becomes an error of ours.</summary>
+    /// <exception cref="AmpException"><c>KafkaConfigurationInvalid</c> or <c>KafkaLibraryMissing</c>.</exception>
+    public static T Build<T>(Func<T> build)
+    {
+        KafkaNative.EnsureLoaded();
+        try
+        {
+            return build();
+        }
+        catch (Exception e) when (e is InvalidOperationException or ArgumentException or KafkaException)
+        {
+            throw Invalid(e.Message, null, e);
+        }
+    }
+
+    /// <summary>Whether the error says that no broker could be talked to, rather than that one refused.</summary>
+    public static bool IsUnreachable(ErrorCode code) => code is
+        ErrorCode.Local_Transport or ErrorCode.Local_AllBrokersDown or ErrorCode.Local_Resolve or ErrorCode.Local_TimedOut
+        or ErrorCode.Local_TimedOutQueue or ErrorCode.Local_MsgTimedOut or ErrorCode.Local_QueueFull
+        or ErrorCode.Local_Authentication or ErrorCode.Local_Ssl;
+
+    /// <summary>Whether the error says that the topic is not there.</summary>
+    public static bool IsUnknownTopic(ErrorCode code) =>
+        code is ErrorCode.UnknownTopicOrPart or ErrorCode.Local_UnknownTopic or ErrorCode.Local_UnknownPartition;
+
+    private static void AddSasl(Dictionary<string, string> settings, KafkaEventOptions options)
+    {
+        if (options.SaslMechanism is not { } mechanism)
+        {
+            return;
+        }
+
+        settings["sasl.mechanisms"] = mechanism.ToUpperInvariant() switch
+        {
+            "PLAIN" or "SCRAM-SHA-256" or "SCRAM-SHA-512" => mechanism.ToUpperInvariant(),
+            _ => throw Invalid(
+                $"SASL mechanism '{mechanism}' is not one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512", "sasl_mechanism"),
+        };
+        settings["sasl.username"] = options.SaslUsername
+            ?? throw Invalid($"SASL mechanism {mechanism} needs a user name", "sasl_username");
+        settings["sasl.password"] = options.SaslPassword
+            ?? throw Invalid($"SASL mechanism {mechanism} needs a password", "sasl_password");
+    }
+
+    private static void AddTls(Dictionary<string, string> settings, KafkaEventOptions options)
+    {
+        if (!options.TlsEnabled)
+        {
+            return;
+        }
+
+        if (options.CertificateFile is null != options.KeyFile is null)
+        {
+            throw Invalid("a client certificate needs both the certificate's file and its key's", "certificate_file");
+        }
+
+        AddFile("ssl.ca.location", options.CaFile, "ca_file");
+        AddFile("ssl.certificate.location", options.CertificateFile, "certificate_file");
+        AddFile("ssl.key.location", options.KeyFile, "key_file");
+
+        void AddFile(string setting, string? path, string target)
+        {
+            if (path is null)
+            {
+                return;
+            }
+
+            settings[setting] = File.Exists(path) ? path : throw Invalid($"the file '{path}' does not exist", target);
+        }
+    }
+
+    private static AmpException Invalid(string why, string? setting, Exception? cause = null) =>
+        new("KafkaConfigurationInvalid", AmpErrorKind.InvalidInput, $"The Kafka settings cannot be used: {why}.", cause)
+        {
+            RecommendedAction = "Correct worker_events.kafka in the configuration.",
+            Target = setting is null ? "worker_events.kafka" : $"worker_events.kafka.{setting}",
+        };
+}

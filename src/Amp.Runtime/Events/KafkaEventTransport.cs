@@ -1,0 +1,107 @@
+using Confluent.Kafka;
+using Microsoft.Extensions.Logging;
+
+namespace Amp.Events;
+
+/// <summary>Sends through librdkafka's idempotent producer.</summary>
+internal sealed class KafkaEventTransport : IEventTransport
+{
+    private static readonly TimeSpan ProbeTimeout = TimeSpan.FromSeconds(3);
+
+    private readonly Dictionary<string, string> _settings;
+    private readonly string _topic;
+    private readonly KafkaClientLog _log;
+    private IProducer<string, byte[]> _producer;
+    private Task<ProbeResult>? _probe;
+
+    /// <summary>Makes the client; connects in the background.</summary>
+    /// <exception cref="AmpException"><c>KafkaLibraryMissing</c> or <c>KafkaConfigurationInvalid</c>.</exception>
+    public KafkaEventTransport(KafkaEventOptions options, TimeProvider time, ILogger logger)
+    {
+        _topic = options.Topic;
+        _log = new KafkaClientLog(time, logger);
+        _settings = KafkaClients.CommonSettings(options);
+        _settings["enable.idempotence"] = "true";
+        _settings["partitioner"] = "murmur2_random";
+        _settings["compression.type"] = "gzip";
+        _settings["linger.ms"] = "5";
+        // librdkafka repeats a request within this time by itself and in order; then the sink's own patience begins.
+        _settings["message.timeout.ms"] = "15000";
+        _settings["request.timeout.ms"] = "10000";
+        _producer = Build();
+    }
+
+    /// <inheritdoc/>
+    public async Task<ProbeResult> ProbeAsync(CancellationToken cancellationToken)
+    {
+        // The call blocks its thread for as long as no broker answers.
+        _probe = Task.Run(Probe, CancellationToken.None);
+        return await _probe.WaitAsync(cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public void Send(string key, byte[] value, DateTimeOffset timestamp, Action<SendResult> report)
+    {
+        var message = new Message<string, byte[]> { Key = key, Value = value, Timestamp = new Timestamp(timestamp) };
+        try
+        {
+            _producer.Produce(_topic, message, delivery => report(Understand(delivery.Error)));
+        }
+        catch (KafkaException e)
+        {
+            report(Understand(e.Error));
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task ResetAsync()
+    {
+        await DisposeAsync();
+        _producer = Build();
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        // The native handle must outlive the call that uses it.
+        if (_probe is { } probe)
+        {
+            await probe;
+        }
+
+        await Task.Run(_producer.Dispose);
+    }
+
+    private IProducer<string, byte[]> Build() => KafkaClients.Build(() =>
+        new ProducerBuilder<string, byte[]>(_settings)
+            .SetLogHandler((_, message) => _log.Write(message))
+            .SetErrorHandler((_, error) => _log.Write(error))
+            .Build());
+
+    private ProbeResult Probe()
+    {
+        try
+        {
+            using var admin = new DependentAdminClientBuilder(_producer.Handle).Build();
+            var topic = admin.GetMetadata(_topic, ProbeTimeout).Topics.Single();
+            return topic.Error.IsError
+                ? new ProbeResult(ProbeOutcome.Refused, Reason: topic.Error.Code.ToString(), Message: topic.Error.Reason)
+                : new ProbeResult(ProbeOutcome.Ready, topic.Partitions.Count);
+        }
+        catch (KafkaException e)
+        {
+            var outcome = KafkaClients.IsUnreachable(e.Error.Code) ? ProbeOutcome.Unreachable : ProbeOutcome.Refused;
+            return new ProbeResult(outcome, Reason: e.Error.Code.ToString(), Message: e.Error.Reason);
+        }
+    }
+
+    private static SendResult Understand(Error error) => !error.IsError
+        ? new SendResult(SendOutcome.Delivered)
+        : new SendResult(
+            error.IsFatal ? SendOutcome.Broken
+            : error.Code is ErrorCode.MsgSizeTooLarge or ErrorCode.RecordListTooLarge ? SendOutcome.Impossible
+            : KafkaClients.IsUnreachable(error.Code) ? SendOutcome.Unanswered
+            : SendOutcome.Refused,
+            error.Code.ToString(),
+            error.Reason);
+}

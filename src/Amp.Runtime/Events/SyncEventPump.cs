@@ -1,0 +1,309 @@
+using System.Diagnostics;
+using Confluent.Kafka;
+using Microsoft.Extensions.Logging;
+
+namespace Amp.Events;
+
+/// <summary>Reads one topic from a start to its end, or on and on. Everything runs on the caller's thread and blocks it.</summary>
+internal sealed class SyncEventPump : IDisposable
+{
+    // How long a cancellation may go unnoticed.
+    private static readonly TimeSpan Slice = TimeSpan.FromMilliseconds(100);
+
+    private readonly KafkaEventOptions _kafka;
+    private readonly SyncEventReadOptions _options;
+    private readonly SyncEventFilter _filter;
+    private readonly KafkaClientLog _log;
+    private readonly IConsumer<Ignore, byte[]> _consumer;
+
+    // Partitions not read to their end yet, and that end; empty when following.
+    private readonly Dictionary<int, long> _ends = [];
+
+    // Partitions that claim to have nothing as late as asked for, and where they begin; see ResolveStarts.
+    private readonly Dictionary<int, long> _doubtful = [];
+
+    // Set by the client's threads when it lost every broker, cleared by anything read.
+    private volatile bool _lostBrokers;
+
+    public SyncEventPump(KafkaEventOptions kafka, SyncEventReadOptions options, ILogger logger)
+    {
+        _kafka = kafka;
+        _options = options;
+        _filter = new SyncEventFilter(options);
+        _log = new KafkaClientLog(TimeProvider.System, logger);
+        var settings = KafkaClients.CommonSettings(kafka);
+        // Confluent.Kafka wants a group's name, but no group is joined and no offset committed.
+        settings["group.id"] = "amp-reader";
+        settings["enable.auto.commit"] = "false";
+        settings["enable.auto.offset.store"] = "false";
+        settings["auto.offset.reset"] = "earliest";
+        settings["enable.partition.eof"] = "true";
+        // A caller may take its time between two events.
+        settings["max.poll.interval.ms"] = "86400000";
+        settings["fetch.wait.max.ms"] = "100";
+        settings["fetch.error.backoff.ms"] = "100";
+        _consumer = KafkaClients.Build(() => new ConsumerBuilder<Ignore, byte[]>(settings)
+            .SetLogHandler((_, message) => _log.Write(message))
+            .SetErrorHandler((_, error) => Note(error))
+            .Build());
+    }
+
+    /// <summary>Reads until the end or the cancellation, whichever is first.</summary>
+    public void Run(Action<SyncEventReadResult> write, CancellationToken cancellationToken)
+    {
+        var starts = ResolveStarts(FindPartitions(cancellationToken), cancellationToken);
+        if (starts.Count == 0)
+        {
+            return;
+        }
+
+        _consumer.Assign(starts);
+        var lastHeard = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var read = Consume();
+            if (read is not null || !_lostBrokers)
+            {
+                lastHeard = Stopwatch.GetTimestamp();
+                _lostBrokers = false;
+            }
+            else if (!_options.Follow && Stopwatch.GetElapsedTime(lastHeard) > _options.ConnectTimeout)
+            {
+                // Who follows waits for the broker to come back; who reads to the end wants to know.
+                throw Unreachable();
+            }
+
+            if (read is null || !Settle(read, write))
+            {
+                continue;
+            }
+
+            return;
+        }
+    }
+
+    public void Dispose()
+    {
+        try
+        {
+            _consumer.Close();
+        }
+        catch (KafkaException)
+        {
+            // It is closed all the same.
+        }
+
+        _consumer.Dispose();
+    }
+
+    /// <summary>Passes on what was read. Returns whether it was the last of the topic.</summary>
+    private bool Settle(ConsumeResult<Ignore, byte[]> read, Action<SyncEventReadResult> write)
+    {
+        var partition = read.Partition.Value;
+        if (read.IsPartitionEOF)
+        {
+            return ReachedEnd(partition);
+        }
+
+        if (_doubtful.Remove(partition, out var beginning) && read.Message.Timestamp.UtcDateTime >= _options.Since!.Value.UtcDateTime)
+        {
+            _consumer.Seek(new TopicPartitionOffset(read.TopicPartition, beginning));
+            return false;
+        }
+
+        if (Understand(read) is { } result)
+        {
+            write(result);
+        }
+
+        return _ends.TryGetValue(partition, out var end) && read.Offset.Value + 1 >= end && ReachedEnd(partition);
+    }
+
+    private bool ReachedEnd(int partition)
+    {
+        if (_options.Follow || !_ends.Remove(partition))
+        {
+            return false;
+        }
+
+        return _ends.Count == 0;
+    }
+
+    private SyncEventReadResult? Understand(ConsumeResult<Ignore, byte[]> read)
+    {
+        try
+        {
+            var decoded = SyncEventWire.Decode(read.Message.Value, read.Topic, read.Partition.Value, read.Offset.Value);
+            return _filter.Passes(decoded) ? new SyncEventReadResult(decoded, null) : null;
+        }
+        catch (AmpException e)
+        {
+            return new SyncEventReadResult(null, e);
+        }
+    }
+
+    private ConsumeResult<Ignore, byte[]>? Consume()
+    {
+        try
+        {
+            return _consumer.Consume(Slice);
+        }
+        catch (ConsumeException e) when (KafkaClients.IsUnknownTopic(e.Error.Code))
+        {
+            throw TopicNotFound();
+        }
+        catch (ConsumeException e) when (e.Error.IsFatal || e.Error.Code is ErrorCode.TopicAuthorizationFailed)
+        {
+            throw Failed(e.Error, e);
+        }
+        catch (ConsumeException e)
+        {
+            // librdkafka repeats the fetch by itself.
+            Note(e.Error);
+            return null;
+        }
+    }
+
+    private List<TopicPartition> FindPartitions(CancellationToken cancellationToken)
+    {
+        using var admin = new DependentAdminClientBuilder(_consumer.Handle).Build();
+        var topic = Ask(timeout => admin.GetMetadata(_kafka.Topic, timeout), cancellationToken).Topics.Single();
+        if (KafkaClients.IsUnknownTopic(topic.Error.Code))
+        {
+            throw TopicNotFound();
+        }
+
+        return topic.Error.IsError
+            ? throw Failed(topic.Error, new KafkaException(topic.Error))
+            : topic.Partitions.Select(p => new TopicPartition(_kafka.Topic, p.PartitionId)).ToList();
+    }
+
+    /// <summary>Finds where each partition is read from; leaves out those with nothing to read.</summary>
+    private List<TopicPartitionOffset> ResolveStarts(List<TopicPartition> partitions, CancellationToken cancellationToken)
+    {
+        var byTime = _options.Since is { } since
+            ? Ask(
+                timeout => _consumer.OffsetsForTimes(
+                    partitions.Select(p => new TopicPartitionTimestamp(p, new Timestamp(since))), timeout),
+                cancellationToken).ToDictionary(o => o.Partition.Value, o => o.Offset)
+            : [];
+
+        var starts = new List<TopicPartitionOffset>();
+        foreach (var partition in partitions)
+        {
+            var bounds = Ask(timeout => _consumer.QueryWatermarkOffsets(partition, timeout), cancellationToken);
+            var (low, high) = (bounds.Low.Value, bounds.High.Value);
+            var start = _options.From == SyncEventReadStart.Beginning ? low : high;
+            if (byTime.TryGetValue(partition.Partition.Value, out var offset))
+            {
+                start = offset.Value;
+                if (offset.Value < 0)
+                {
+                    // Nothing as late as that, says the broker; one that cannot look up by time (DevBroker) says so too.
+                    // The last message tells which.
+                    start = high;
+                    if (high > low)
+                    {
+                        start = high - 1;
+                        _doubtful[partition.Partition.Value] = low;
+                    }
+                }
+            }
+
+            if (_options.Follow || start < high)
+            {
+                starts.Add(new TopicPartitionOffset(partition, start));
+            }
+
+            if (!_options.Follow && start < high)
+            {
+                _ends[partition.Partition.Value] = high;
+            }
+        }
+
+        return starts;
+    }
+
+    /// <summary>Asks the broker, in slices so that a cancellation is noticed, until it answers or the time is up.</summary>
+    private T Ask<T>(Func<TimeSpan, T> question, CancellationToken cancellationToken)
+    {
+        var began = Stopwatch.GetTimestamp();
+        var slice = Slice;
+        while (true)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            try
+            {
+                return question(slice);
+            }
+            catch (KafkaException e) when (KafkaClients.IsUnreachable(e.Error.Code))
+            {
+                Note(e.Error);
+            }
+            catch (KafkaException e) when (KafkaClients.IsUnknownTopic(e.Error.Code))
+            {
+                throw TopicNotFound();
+            }
+            catch (KafkaException e) when (e.Error.Code is not (ErrorCode.LeaderNotAvailable or ErrorCode.NotLeaderForPartition))
+            {
+                throw Failed(e.Error, e);
+            }
+            catch (KafkaException e)
+            {
+                // A leader moves; asking again finds the new one.
+                Note(e.Error);
+                cancellationToken.WaitHandle.WaitOne(Slice);
+            }
+
+            if (Stopwatch.GetElapsedTime(began) > _options.ConnectTimeout)
+            {
+                throw Unreachable();
+            }
+
+            // A distant broker needs longer than the first slice.
+            slice = slice < TimeSpan.FromSeconds(2) && Stopwatch.GetElapsedTime(began) > TimeSpan.FromSeconds(1) ? slice * 2 : slice;
+        }
+    }
+
+    private void Note(Error error)
+    {
+        _lostBrokers |= error.Code == ErrorCode.Local_AllBrokersDown;
+        _log.Write(error);
+    }
+
+    private AmpException Unreachable() => _log.LastDenial is { } denial
+        ? new AmpException(
+            "BrokerAccessDenied", AmpErrorKind.Denied,
+            $"The Kafka broker at {string.Join(',', _kafka.Brokers)} refused the connection: {denial.Reason}.",
+            new KafkaException(denial))
+        {
+            RecommendedAction = "Check SASL mechanism, user name, password and TLS settings of worker_events.kafka.",
+            Target = string.Join(',', _kafka.Brokers),
+        }
+        : new AmpException(
+            "BrokerUnavailable", AmpErrorKind.Unavailable,
+            $"No Kafka broker at {string.Join(',', _kafka.Brokers)} answered within "
+            + $"{_options.ConnectTimeout.TotalSeconds:0.#} s: {_log.LastError?.Reason ?? "no connection"}.",
+            new KafkaException(_log.LastError ?? new Error(ErrorCode.Local_TimedOut)))
+        {
+            RecommendedAction = "Check that a broker runs at that address; Start-AmpDevBroker starts one on this machine.",
+            Target = string.Join(',', _kafka.Brokers),
+            IsTransient = true,
+        };
+
+    private AmpException TopicNotFound() =>
+        new("TopicNotFound", AmpErrorKind.NotFound, $"The Kafka broker at {string.Join(',', _kafka.Brokers)} has no topic '{_kafka.Topic}'.")
+        {
+            RecommendedAction = $"Create it: kafka-topics --create --bootstrap-server {_kafka.Brokers[0]} --topic {_kafka.Topic} "
+                + $"--partitions {_kafka.Partitions} --replication-factor 3",
+            Target = _kafka.Topic,
+        };
+
+    private AmpException Failed(Error error, Exception cause) =>
+        new("SyncEventReadFailed", error.Code is ErrorCode.TopicAuthorizationFailed ? AmpErrorKind.Denied : AmpErrorKind.Unavailable,
+            $"Reading topic '{_kafka.Topic}' from {string.Join(',', _kafka.Brokers)} failed: {error.Reason} ({error.Code}).", cause)
+        {
+            Target = _kafka.Topic,
+        };
+}
