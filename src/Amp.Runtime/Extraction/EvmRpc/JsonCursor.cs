@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Runtime.CompilerServices;
 using Amp.Parquet;
 
@@ -12,8 +11,6 @@ namespace Amp.Extraction.EvmRpc;
 /// <param name="text">JSON in UTF-8.</param>
 internal ref struct JsonCursor(ReadOnlySpan<byte> text)
 {
-    private static readonly SearchValues<byte> Structural = SearchValues.Create("\"{}[]"u8);
-
     private readonly ReadOnlySpan<byte> _text = text;
     private int _position;
 
@@ -289,7 +286,8 @@ internal ref struct JsonCursor(ReadOnlySpan<byte> text)
         var first = Peek();
         if (first is (byte)'{' or (byte)'[')
         {
-            SkipNested();
+            var length = JsonExtent.Find(_text[_position..]);
+            _position += length > 0 ? length : throw EndsTooEarly();
             return;
         }
 
@@ -309,37 +307,6 @@ internal ref struct JsonCursor(ReadOnlySpan<byte> text)
         {
             throw Malformed();
         }
-    }
-
-    // Counts brackets of both kinds together: what is skipped only has to end, its inside does not matter.
-    private void SkipNested()
-    {
-        var depth = 0;
-        do
-        {
-            var next = _text[_position..].IndexOfAny(Structural);
-            if (next < 0)
-            {
-                throw EndsTooEarly();
-            }
-
-            _position += next;
-            switch (_text[_position])
-            {
-                case (byte)'"':
-                    ReadString();
-                    break;
-                case (byte)'{' or (byte)'[':
-                    depth++;
-                    _position++;
-                    break;
-                default:
-                    depth--;
-                    _position++;
-                    break;
-            }
-        }
-        while (depth > 0);
     }
 
     private static int EndOfEscaped(ReadOnlySpan<byte> rest)
