@@ -172,6 +172,17 @@ internal sealed class ColumnBuffer
     public long BytesOf(int entryCount, int valueStart, int valueCount) =>
         ValueOffset(valueStart + valueCount) - ValueOffset(valueStart) + Overhead(entryCount, valueCount);
 
+    /// <summary>Forgets the entries after the first <paramref name="entryCount"/>, which have <paramref name="valueCount"/> values.</summary>
+    public void Truncate(int entryCount, int valueCount)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(entryCount, EntryCount);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(valueCount, ValueCount);
+        _valuesLength = _width > 0 ? _width * valueCount : valueCount > 0 ? _ends[valueCount - 1] : 0;
+        ValueCount = valueCount;
+        EntryCount = entryCount;
+        Repetition = 0;
+    }
+
     /// <summary>Forgets all entries and keeps the memory.</summary>
     public void Clear()
     {

@@ -1,0 +1,106 @@
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+
+namespace Amp.Extraction.EvmRpc;
+
+/// <summary>Hex digits in UTF-8 to bytes and numbers, without allocating.</summary>
+internal static class Hex
+{
+    private const byte Bad = 0xff;
+
+    private static readonly byte[] Nibbles = CreateNibbles();
+
+    /// <summary>
+    /// Decodes two digits per byte of <paramref name="destination"/>, which must be half as long as
+    /// <paramref name="digits"/>. False when a character is no hex digit; the content of the destination is then
+    /// arbitrary.
+    /// </summary>
+    public static bool TryDecode(ReadOnlySpan<byte> digits, Span<byte> destination)
+    {
+        if (digits.Length != destination.Length * 2)
+        {
+            throw new ArgumentException("the destination must be half as long as the digits", nameof(destination));
+        }
+
+        var done = 0;
+        if (Vector128.IsHardwareAccelerated)
+        {
+            ref var source = ref MemoryMarshal.GetReference(digits);
+            ref var target = ref MemoryMarshal.GetReference(destination);
+            var valid = Vector128<byte>.AllBitsSet;
+            for (; done <= destination.Length - 16; done += 16)
+            {
+                var first = ToNibbles(Vector128.LoadUnsafe(ref source, (nuint)done * 2), ref valid);
+                var second = ToNibbles(Vector128.LoadUnsafe(ref source, ((nuint)done * 2) + 16), ref valid);
+                Vector128.Narrow(Join(first), Join(second)).StoreUnsafe(ref target, (nuint)done);
+            }
+
+            if (valid != Vector128<byte>.AllBitsSet)
+            {
+                return false;
+            }
+        }
+
+        var nibbles = Nibbles;
+        var seen = 0;
+        for (; done < destination.Length; done++)
+        {
+            var high = nibbles[digits[done * 2]];
+            var low = nibbles[digits[(done * 2) + 1]];
+            seen |= high | low;
+            destination[done] = (byte)((high << 4) | low);
+        }
+
+        return seen < 16;
+    }
+
+    /// <summary>Reads 1 to 16 digits as a number. False when there are more or fewer, or a character is no hex digit.</summary>
+    public static bool TryParse(ReadOnlySpan<byte> digits, out ulong value)
+    {
+        value = 0;
+        var nibbles = Nibbles;
+        var seen = 0;
+        foreach (var digit in digits)
+        {
+            var nibble = nibbles[digit];
+            seen |= nibble;
+            value = (value << 4) | nibble;
+        }
+
+        return seen < 16 && digits.Length is > 0 and <= 16;
+    }
+
+    // One nibble per byte; clears the lanes of `valid` that hold no digit.
+    private static Vector128<byte> ToNibbles(Vector128<byte> text, ref Vector128<byte> valid)
+    {
+        var digit = text - Vector128.Create((byte)'0');
+        var letter = (text | Vector128.Create((byte)0x20)) - Vector128.Create((byte)'a');
+        var isDigit = Vector128.LessThan(digit, Vector128.Create((byte)10));
+        var isLetter = Vector128.LessThan(letter, Vector128.Create((byte)6));
+        valid &= isDigit | isLetter;
+        return Vector128.ConditionalSelect(isDigit, digit, letter + Vector128.Create((byte)10));
+    }
+
+    // Pairs of nibbles, the first of each pair the high one, to bytes in 16-bit lanes.
+    private static Vector128<ushort> Join(Vector128<byte> nibbles)
+    {
+        var pairs = nibbles.AsUInt16();
+        var joined = BitConverter.IsLittleEndian
+            ? (pairs << 4) | (pairs >>> 8)
+            : (pairs >>> 4) | pairs;
+        return joined & Vector128.Create((ushort)0xff);
+    }
+
+    private static byte[] CreateNibbles()
+    {
+        var table = new byte[256];
+        Array.Fill(table, Bad);
+        for (var i = 0; i < 16; i++)
+        {
+            table["0123456789abcdef"[i]] = (byte)i;
+            table["0123456789ABCDEF"[i]] = (byte)i;
+        }
+
+        return table;
+    }
+}

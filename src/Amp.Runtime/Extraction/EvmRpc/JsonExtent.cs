@@ -1,0 +1,137 @@
+using System.Numerics;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+
+namespace Amp.Extraction.EvmRpc;
+
+/// <summary>
+/// Finds where an object or array ends, 64 bytes at a time. Brackets of both kinds are counted together: what is
+/// skipped only has to end, its inside does not matter.
+/// </summary>
+internal struct JsonExtent
+{
+    private const int BlockLength = 64;
+
+    private int _depth;
+    private bool _isInString;
+    private bool _isEscaped;
+
+    /// <summary>Length of the object or array at the beginning of <paramref name="text"/>; -1 when it does not end.</summary>
+    public static int Find(ReadOnlySpan<byte> text)
+    {
+        var extent = new JsonExtent();
+        var position = 0;
+        if (Vector128.IsHardwareAccelerated)
+        {
+            for (; position <= text.Length - BlockLength; position += BlockLength)
+            {
+                var end = extent.SkipBlock(text.Slice(position, BlockLength));
+                if (end > 0)
+                {
+                    return position + end;
+                }
+            }
+        }
+
+        var rest = extent.SkipBytes(text[position..]);
+        return rest > 0 ? position + rest : -1;
+    }
+
+    // Both return the number of bytes up to the end, or 0 when the end is not among them.
+    private int SkipBlock(ReadOnlySpan<byte> block)
+    {
+        ref var start = ref MemoryMarshal.GetReference(block);
+        var quotes = 0UL;
+        var escapes = 0UL;
+        var opens = 0UL;
+        var closes = 0UL;
+        for (var i = 0; i < BlockLength; i += Vector128<byte>.Count)
+        {
+            var bytes = Vector128.LoadUnsafe(ref start, (nuint)i);
+
+            // '[' and '{', ']' and '}' differ in this bit only.
+            var folded = bytes | Vector128.Create((byte)0x20);
+            quotes |= (ulong)Vector128.Equals(bytes, Vector128.Create((byte)'"')).ExtractMostSignificantBits() << i;
+            escapes |= (ulong)Vector128.Equals(bytes, Vector128.Create((byte)'\\')).ExtractMostSignificantBits() << i;
+            opens |= (ulong)Vector128.Equals(folded, Vector128.Create((byte)'{')).ExtractMostSignificantBits() << i;
+            closes |= (ulong)Vector128.Equals(folded, Vector128.Create((byte)'}')).ExtractMostSignificantBits() << i;
+        }
+
+        if (escapes != 0 || _isEscaped)
+        {
+            return SkipBytes(block);
+        }
+
+        if (quotes == 0 && _isInString)
+        {
+            return 0;
+        }
+
+        var inString = PrefixXor(quotes) ^ (_isInString ? ulong.MaxValue : 0);
+        _isInString = inString >> (BlockLength - 1) != 0;
+        opens &= ~inString;
+        closes &= ~inString;
+        if (_depth > BitOperations.PopCount(closes))
+        {
+            _depth += BitOperations.PopCount(opens) - BitOperations.PopCount(closes);
+            return 0;
+        }
+
+        for (var brackets = opens | closes; brackets != 0; brackets &= brackets - 1)
+        {
+            var at = BitOperations.TrailingZeroCount(brackets);
+            _depth += ((opens >> at) & 1) != 0 ? 1 : -1;
+            if (_depth == 0)
+            {
+                return at + 1;
+            }
+        }
+
+        return 0;
+    }
+
+    private int SkipBytes(ReadOnlySpan<byte> bytes)
+    {
+        for (var i = 0; i < bytes.Length; i++)
+        {
+            var next = bytes[i];
+            if (_isInString)
+            {
+                if (_isEscaped)
+                {
+                    _isEscaped = false;
+                }
+                else
+                {
+                    _isEscaped = next == '\\';
+                    _isInString = next != '"';
+                }
+            }
+            else if (next == '"')
+            {
+                _isInString = true;
+            }
+            else if (next is (byte)'{' or (byte)'[')
+            {
+                _depth++;
+            }
+            else if (next is (byte)'}' or (byte)']' && --_depth == 0)
+            {
+                return i + 1;
+            }
+        }
+
+        return 0;
+    }
+
+    // Bit i: whether an odd number of bits up to and including i is set.
+    private static ulong PrefixXor(ulong bits)
+    {
+        bits ^= bits << 1;
+        bits ^= bits << 2;
+        bits ^= bits << 4;
+        bits ^= bits << 8;
+        bits ^= bits << 16;
+        return bits ^ (bits << 32);
+    }
+}
