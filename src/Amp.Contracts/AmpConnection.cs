@@ -72,7 +72,7 @@ public sealed record AmpDevChain
     public required ulong Head { get; init; }
 
     /// <summary>Seed that all of its blocks follow from.</summary>
-    public required long Seed { get; init; }
+    public required ulong Seed { get; init; }
 }
 
 /// <summary>A development Kafka broker that this session runs.</summary>

@@ -95,6 +95,9 @@ public sealed record AmpFile
     /// <summary>Size in bytes.</summary>
     public required long Size { get; init; }
 
+    /// <summary>Number of its rows; null unless it was asked for, since the file must be opened for it.</summary>
+    public long? RowCount { get; init; }
+
     /// <summary>Hash of its last block, <c>0x…</c>.</summary>
     public string? Hash { get; init; }
 

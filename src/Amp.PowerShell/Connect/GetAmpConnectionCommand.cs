@@ -3,7 +3,7 @@ using Amp.PowerShell.Common;
 
 namespace Amp.PowerShell.Connect;
 
-/// <summary>Gets what the session's cmdlets work on.</summary>
+/// <summary>Gets what the session's cmdlets work on; nothing when the session is not connected.</summary>
 [Cmdlet(VerbsCommon.Get, "AmpConnection")]
 [OutputType(typeof(AmpConnection))]
 public sealed class GetAmpConnectionCommand : AmpCmdlet
@@ -11,6 +11,9 @@ public sealed class GetAmpConnectionCommand : AmpCmdlet
     /// <inheritdoc/>
     protected override void ProcessRecord()
     {
-        Run(async (o, t) => await o.OutputAsync("x"));
+        if (AmpSession.Current is { } deployment)
+        {
+            WriteObject(deployment.Connection);
+        }
     }
 }

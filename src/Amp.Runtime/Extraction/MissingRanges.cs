@@ -5,53 +5,32 @@ namespace Amp.Extraction;
 /// <param name="Tables">Names of the tables that lack all of them.</param>
 internal sealed record MissingRange(BlockRange Blocks, IReadOnlyList<string> Tables);
 
-/// <summary>Works out what a job still has to fetch.</summary>
+/// <summary>Works out what a job has to fetch, and for which tables.</summary>
 internal static class MissingRanges
 {
     /// <summary>No file spans a multiple of this block number.</summary>
     public const ulong FileBoundary = 1_000_000;
 
     /// <summary>
-    /// The blocks of <paramref name="wanted"/> that are in no file, per set of tables that lack them, in rising order.
+    /// Joins what each table lacks into ranges that are fetched once for all tables that lack them, in rising order.
     /// </summary>
-    /// <param name="wanted">Range of the job.</param>
-    /// <param name="covered">For each table, the ranges of its canonical files, in any order; they may touch or overlap.</param>
-    public static IReadOnlyList<MissingRange> Plan(
-        BlockRange wanted, IReadOnlyDictionary<string, IReadOnlyList<BlockRange>> covered)
+    /// <param name="missing">For each table, the ranges it lacks, in any order; they may touch or overlap.</param>
+    public static IReadOnlyList<MissingRange> Plan(IReadOnlyDictionary<string, IReadOnlyList<BlockRange>> missing)
     {
-        // Between two neighbouring edges every table has all blocks or none.
-        var edges = new SortedSet<ulong> { wanted.Start };
-        foreach (var range in covered.Values.SelectMany(ranges => ranges))
-        {
-            AddEdge(range.Start);
-            if (range.End < wanted.End)
-            {
-                AddEdge(range.End + 1);
-            }
-        }
-
-        var starts = edges.ToArray();
+        // Between two neighbouring edges a table lacks all blocks or none.
+        var edges = new SortedSet<ulong>(missing.Values.SelectMany(ranges => ranges).SelectMany(r => new[] { r.Start, r.End + 1 }));
         var plan = new List<MissingRange>();
-        for (var i = 0; i < starts.Length; i++)
+        foreach (var (start, next) in edges.Zip(edges.Skip(1)))
         {
-            var end = i + 1 < starts.Length ? starts[i + 1] - 1 : wanted.End;
             string[] lacking =
-                [.. covered.Where(table => !table.Value.Any(r => r.Start <= starts[i] && r.End >= end)).Select(table => table.Key)];
+                [.. missing.Where(table => table.Value.Any(r => r.Start <= start && r.End >= next - 1)).Select(table => table.Key)];
             if (lacking.Length > 0)
             {
-                Add(plan, new BlockRange(starts[i], end), lacking);
+                Add(plan, new BlockRange(start, next - 1), lacking);
             }
         }
 
         return plan;
-
-        void AddEdge(ulong block)
-        {
-            if (block >= wanted.Start && block <= wanted.End)
-            {
-                edges.Add(block);
-            }
-        }
     }
 
     private static void Add(List<MissingRange> plan, BlockRange blocks, string[] tables)

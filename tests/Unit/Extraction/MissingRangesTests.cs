@@ -3,9 +3,9 @@ namespace Amp.Extraction;
 public class MissingRangesTests
 {
     [Fact]
-    public void Plan_WhenNothingIsCovered_IsTheWholeRangeForAllTables()
+    public void Plan_WhenAllTablesLackARange_FetchesItOnce()
     {
-        var plan = MissingRanges.Plan(new BlockRange(5, 20), Covered(("blocks", []), ("logs", [])));
+        var plan = MissingRanges.Plan(Missing(("blocks", [new(5, 20)]), ("logs", [new(5, 20)])));
 
         var only = Assert.Single(plan);
         Assert.Equal(new BlockRange(5, 20), only.Blocks);
@@ -13,13 +13,12 @@ public class MissingRangesTests
     }
 
     [Fact]
-    public void Plan_WhenEverythingIsCovered_IsEmpty() =>
-        Assert.Empty(MissingRanges.Plan(new BlockRange(5, 20), Covered(("blocks", [new(0, 9), new(10, 20)]))));
+    public void Plan_WhenNothingIsMissing_IsEmpty() => Assert.Empty(MissingRanges.Plan(Missing(("blocks", []))));
 
     [Fact]
     public void Plan_AcrossAMillion_EndsARangeThere()
     {
-        var plan = MissingRanges.Plan(new BlockRange(999_998, 2_000_001), Covered(("blocks", [])));
+        var plan = MissingRanges.Plan(Missing(("blocks", [new(999_998, 2_000_001)])));
 
         Assert.Equal(
             [new(999_998, 999_999), new(1_000_000, 1_999_999), new BlockRange(2_000_000, 2_000_001)],
@@ -27,10 +26,9 @@ public class MissingRangesTests
     }
 
     [Fact]
-    public void Plan_WhenOneTableIsBehind_FetchesTheRestForItAlone()
+    public void Plan_WhenOneTableLacksMore_FetchesThatForItAlone()
     {
-        var plan = MissingRanges.Plan(
-            new BlockRange(0, 30), Covered(("blocks", [new(0, 20)]), ("logs", [new(0, 9)])));
+        var plan = MissingRanges.Plan(Missing(("blocks", [new(21, 30)]), ("logs", [new(10, 30)])));
 
         Assert.Equal(2, plan.Count);
         Assert.Equal(new BlockRange(10, 20), plan[0].Blocks);
@@ -40,31 +38,30 @@ public class MissingRangesTests
     }
 
     [Fact]
-    public void Plan_ForRandomFiles_IsExactlyWhatEachTableLacks()
+    public void Plan_ForRandomRanges_IsExactlyWhatEachTableLacks()
     {
         var random = new Random(20260115);
         for (var round = 0; round < 500; round++)
         {
-            var wanted = new BlockRange((ulong)random.Next(0, 30) + 999_980, (ulong)random.Next(30, 60) + 999_980);
-            var covered = new Dictionary<string, IReadOnlyList<BlockRange>>();
+            var missing = new Dictionary<string, IReadOnlyList<BlockRange>>();
             foreach (var table in new[] { "blocks", "transactions", "logs" })
             {
-                covered[table] = [.. Enumerable.Range(0, random.Next(4)).Select(_ =>
+                missing[table] = [.. Enumerable.Range(0, random.Next(4)).Select(_ =>
                 {
                     var start = (ulong)random.Next(0, 60) + 999_980;
                     return new BlockRange(start, start + (ulong)random.Next(0, 12));
                 })];
             }
 
-            var plan = MissingRanges.Plan(wanted, covered);
+            var plan = MissingRanges.Plan(missing);
 
-            foreach (var (table, files) in covered)
+            foreach (var (table, ranges) in missing)
             {
-                for (var block = wanted.Start; block <= wanted.End; block++)
+                for (var block = 999_975UL; block <= 1_000_060; block++)
                 {
-                    var inFiles = files.Any(file => file.Start <= block && block <= file.End);
+                    var lacks = ranges.Any(range => range.Start <= block && block <= range.End);
                     var planned = plan.Count(r => r.Tables.Contains(table) && r.Blocks.Start <= block && block <= r.Blocks.End);
-                    Assert.Equal(inFiles ? 0 : 1, planned);
+                    Assert.Equal(lacks ? 1 : 0, planned);
                 }
             }
 
@@ -73,7 +70,7 @@ public class MissingRangesTests
         }
     }
 
-    private static Dictionary<string, IReadOnlyList<BlockRange>> Covered(
-        params (string Table, BlockRange[] Files)[] tables) =>
-        tables.ToDictionary(table => table.Table, table => (IReadOnlyList<BlockRange>)table.Files);
+    private static Dictionary<string, IReadOnlyList<BlockRange>> Missing(
+        params (string Table, BlockRange[] Ranges)[] tables) =>
+        tables.ToDictionary(table => table.Table, table => (IReadOnlyList<BlockRange>)table.Ranges);
 }

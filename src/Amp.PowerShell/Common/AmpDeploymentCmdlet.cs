@@ -1,0 +1,15 @@
+using Amp.Hosting;
+
+namespace Amp.PowerShell.Common;
+
+/// <summary>A cmdlet that works on the deployment the session is connected to.</summary>
+public abstract class AmpDeploymentCmdlet : AmpCmdlet
+{
+    /// <summary>Runs work on the session's deployment, connecting first where nobody has; see <see cref="AmpCmdlet.Run"/>.</summary>
+    private protected void Run(Func<AmpDeployment, PipelineWriter, CancellationToken, Task> work)
+    {
+        var location = SessionState.Path.CurrentFileSystemLocation.ProviderPath;
+        Run(async (pipeline, cancellationToken) =>
+            await work(await AmpSession.GetAsync(location, cancellationToken), pipeline, cancellationToken));
+    }
+}

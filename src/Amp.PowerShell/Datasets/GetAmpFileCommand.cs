@@ -1,0 +1,50 @@
+using System.Management.Automation;
+using Amp.PowerShell.Common;
+
+namespace Amp.PowerShell.Datasets;
+
+/// <summary>Gets the Parquet files of tables, in the order of their blocks.</summary>
+[Cmdlet(VerbsCommon.Get, "AmpFile", DefaultParameterSetName = ByName)]
+[OutputType(typeof(AmpFile))]
+public sealed class GetAmpFileCommand : AmpDeploymentCmdlet
+{
+    private const string ByName = "Name";
+    private const string ByTable = "Table";
+
+    /// <summary>A table, as <c>Get-AmpTable</c> gives it.</summary>
+    [Parameter(ParameterSetName = ByTable, Mandatory = true, ValueFromPipeline = true)]
+    public AmpTable[] InputObject { get; set; } = [];
+
+    /// <summary>Datasets as <c>namespace/name</c>; wildcards are allowed.</summary>
+    [Parameter(ParameterSetName = ByName, Position = 0)]
+    [ArgumentCompleter(typeof(DatasetCompleter))]
+    [SupportsWildcards]
+    public string[]? Dataset { get; set; }
+
+    /// <summary>Table names; wildcards are allowed.</summary>
+    [Parameter(ParameterSetName = ByName, Position = 1)]
+    [ArgumentCompleter(typeof(TableCompleter))]
+    [SupportsWildcards]
+    public string[]? Table { get; set; }
+
+    /// <inheritdoc/>
+    protected override void ProcessRecord()
+    {
+        var datasets = new NameFilter(Dataset);
+        var tables = new NameFilter(Table);
+        Run(async (deployment, pipeline, cancellationToken) =>
+        {
+            var chosen = ParameterSetName == ByTable
+                ? InputObject.ToAsyncEnumerable()
+                : deployment.Client.GetTablesAsync(cancellationToken)
+                    .Where(table => datasets.IsMatch(table.Dataset) && tables.IsMatch(table.Table));
+            await foreach (var table in chosen.WithCancellation(cancellationToken))
+            {
+                await foreach (var file in deployment.Client.GetFilesAsync(table, cancellationToken))
+                {
+                    await pipeline.OutputAsync(file);
+                }
+            }
+        });
+    }
+}

@@ -1,0 +1,49 @@
+using System.Management.Automation;
+using Amp.Datasets;
+using Amp.Hosting;
+using Amp.PowerShell.Common;
+
+namespace Amp.PowerShell.Jobs;
+
+/// <summary>
+/// Schedules a job that extracts a dataset up to an end block. An active job with the same dataset version and end
+/// block is returned instead of a second one.
+/// </summary>
+[Cmdlet(VerbsLifecycle.Start, "AmpJob", SupportsShouldProcess = true)]
+[OutputType(typeof(AmpJob))]
+public sealed class StartAmpJobCommand : AmpDeploymentCmdlet
+{
+    /// <summary>Datasets as <c>namespace/name</c> or <c>namespace/name@version</c>.</summary>
+    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [ArgumentCompleter(typeof(DatasetCompleter))]
+    [ValidateNotNullOrEmpty]
+    public string[] Dataset { get; set; } = [];
+
+    /// <summary>Last block: its number, a negative number (so many blocks behind the chain's head), or <c>latest</c>.</summary>
+    [Parameter(Mandatory = true, Position = 1)]
+    [ValidateNotNullOrEmpty]
+    public string EndBlock { get; set; } = "";
+
+    /// <summary>Node id of the worker to use, wildcards allowed; the active worker with the fewest jobs when left out.</summary>
+    [Parameter]
+    [Alias("NodeId")]
+    [ArgumentCompleter(typeof(NodeIdCompleter))]
+    [SupportsWildcards]
+    public string? Worker { get; set; }
+
+    /// <inheritdoc/>
+    protected override void ProcessRecord()
+    {
+        foreach (var dataset in Dataset)
+        {
+            if (ShouldProcess(dataset, $"Extract up to block {EndBlock}"))
+            {
+                Run(async (deployment, pipeline, cancellationToken) =>
+                {
+                    var request = new StartJobRequest(DatasetReference.Parse(dataset), EndBlock) { Worker = Worker };
+                    await pipeline.OutputAsync(await deployment.Client.StartJobAsync(request, cancellationToken));
+                });
+            }
+        }
+    }
+}

@@ -1,0 +1,38 @@
+using System.Management.Automation;
+using Amp.PowerShell.Common;
+
+namespace Amp.PowerShell.Providers;
+
+/// <summary>Gets the providers of the deployment, secrets left out.</summary>
+[Cmdlet(VerbsCommon.Get, "AmpProvider")]
+[OutputType(typeof(AmpProvider))]
+public sealed class GetAmpProviderCommand : AmpDeploymentCmdlet
+{
+    /// <summary>Names; wildcards are allowed. All providers when left out.</summary>
+    [Parameter(Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [ArgumentCompleter(typeof(ProviderNameCompleter))]
+    [SupportsWildcards]
+    public string[]? Name { get; set; }
+
+    /// <inheritdoc/>
+    protected override void ProcessRecord()
+    {
+        var filter = new NameFilter(Name);
+        Run(async (deployment, pipeline, cancellationToken) =>
+        {
+            foreach (var provider in deployment.GetProviders())
+            {
+                if (filter.IsMatch(provider.Name))
+                {
+                    await pipeline.OutputAsync(provider);
+                }
+            }
+
+            foreach (var name in filter.Missing)
+            {
+                await pipeline.ErrorAsync(AmpErrors.NotFound(
+                    "ProviderNotFound", $"There is no provider '{name}'.", name, "Get-AmpProvider lists the providers there are."));
+            }
+        });
+    }
+}

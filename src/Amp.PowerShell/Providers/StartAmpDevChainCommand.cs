@@ -1,0 +1,82 @@
+using System.Management.Automation;
+using System.Management.Automation.Runspaces;
+using Amp.Extraction.DevChain;
+using Amp.PowerShell.Common;
+
+namespace Amp.PowerShell.Providers;
+
+/// <summary>
+/// Starts a development chain in this process: deterministic EVM-shaped blocks behind JSON-RPC on loopback.
+/// </summary>
+[Cmdlet(VerbsLifecycle.Start, "AmpDevChain", DefaultParameterSetName = Generated, SupportsShouldProcess = true)]
+[OutputType(typeof(AmpDevChain))]
+public sealed class StartAmpDevChainCommand : AmpCmdlet
+{
+    private const string Generated = "Generated";
+    private const string Replayed = "Replayed";
+
+    /// <summary>Seed that all blocks follow from; the same seed gives the same chain.</summary>
+    [Parameter(Position = 0)]
+    public long Seed { get; set; } = 1;
+
+    /// <summary>Number of blocks the chain has at the start.</summary>
+    [Parameter]
+    [ValidateRange(1, 10_000_000)]
+    public int BlockCount { get; set; } = 1_000;
+
+    /// <summary>Makes a new block so often; without it the chain stays as it is.</summary>
+    [Parameter]
+    public TimeSpan? BlockTime { get; set; }
+
+    /// <summary>Port on loopback; 0 takes a free one.</summary>
+    [Parameter]
+    [ValidateRange(0, 65_535)]
+    public int Port { get; set; }
+
+    /// <summary>Chain id it answers with.</summary>
+    [Parameter(ParameterSetName = Generated)]
+    public ulong ChainId { get; set; } = 31_337;
+
+    /// <summary>Mean number of transactions in a block.</summary>
+    [Parameter(ParameterSetName = Generated)]
+    [ValidateRange(0, 1_000)]
+    public int TransactionsPerBlock { get; set; } = 12;
+
+    /// <summary>A recorded block to replay: the result of <c>eth_getBlockByNumber</c> as a JSON file.</summary>
+    [Parameter(ParameterSetName = Replayed, Mandatory = true)]
+    [ValidateNotNullOrEmpty]
+    public string ReplayBlock { get; set; } = "";
+
+    /// <summary>The receipts of that block: the result of <c>eth_getBlockReceipts</c> as a JSON file.</summary>
+    [Parameter(ParameterSetName = Replayed, Mandatory = true)]
+    [ValidateNotNullOrEmpty]
+    public string ReplayReceipts { get; set; } = "";
+
+    /// <inheritdoc/>
+    protected override void ProcessRecord()
+    {
+        if (!ShouldProcess($"seed {Seed}, {BlockCount} blocks", "Start development chain"))
+        {
+            return;
+        }
+
+        var options = new DevChainOptions
+        {
+            Seed = Seed,
+            BlockCount = BlockCount,
+            BlockTime = BlockTime,
+            Port = Port,
+            ChainId = ChainId,
+            TransactionsPerBlock = TransactionsPerBlock,
+            ReplayBlock = ParameterSetName == Replayed ? ResolvePath(ReplayBlock) : null,
+            ReplayReceipts = ParameterSetName == Replayed ? ResolvePath(ReplayReceipts) : null,
+        };
+        var owner = Runspace.DefaultRunspace.InstanceId;
+        RunOrThrow(async (pipeline, cancellationToken) =>
+        {
+            var chain = await DevChain.StartAsync(options, cancellationToken);
+            AmpSession.Chains.Add(chain.Url.ToString(), chain, owner);
+            await pipeline.OutputAsync(chain.Describe());
+        });
+    }
+}

@@ -1,0 +1,118 @@
+using Amp.MetadataDb;
+using Amp.Parquet;
+using Amp.Storage;
+
+namespace Amp.Extraction;
+
+/// <summary>
+/// Writes one segment: a file per table, all covering the same consecutive blocks. Nothing of it exists for readers
+/// until <see cref="PublishAsync"/> has returned and its rows are in <c>file_metadata</c>; disposing it before that
+/// leaves nothing behind.
+/// </summary>
+internal sealed class SegmentWriter : IAsyncDisposable
+{
+    private readonly string _network;
+    private readonly List<TableFile> _files = [];
+    private BlockLink _first;
+    private BlockLink _last;
+
+    private SegmentWriter(string network, DateTimeOffset startedAt)
+    {
+        _network = network;
+        StartedAt = startedAt;
+    }
+
+    /// <summary>When its first block came.</summary>
+    public DateTimeOffset StartedAt { get; }
+
+    /// <summary>Size of its largest file so far, in bytes.</summary>
+    public long LargestFileBytes => _files.Max(file => file.Writer.BytesWritten);
+
+    /// <summary>Opens the files of a segment that begins with the first block of <paramref name="batch"/>.</summary>
+    public static async Task<SegmentWriter> CreateAsync(
+        string network,
+        BlockBatch batch,
+        IReadOnlyList<TargetTable> tables,
+        SegmentStore store,
+        ParquetWriterOptions options,
+        DateTimeOffset now,
+        CancellationToken cancellationToken)
+    {
+        var segment = new SegmentWriter(network, now) { _first = batch.Blocks[0] };
+        try
+        {
+            foreach (var table in tables)
+            {
+                var name = ParquetMeta.NewFileName(segment._first.Number);
+                var pending = await store.CreateAsync($"{table.Path}/{name}", cancellationToken);
+                segment._files.Add(
+                    new TableFile(table, name, pending, new ParquetFileWriter(pending.Content, table.Schema, options)));
+            }
+
+            return segment;
+        }
+        catch
+        {
+            await segment.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Adds the rows of a batch that follows the last one.</summary>
+    public async Task WriteAsync(BlockBatch batch, CancellationToken cancellationToken)
+    {
+        await Task.WhenAll(_files.Select(
+            file => Task.Run(
+                () => file.Writer.WriteAsync(batch.Tables[file.Table.Index], cancellationToken).AsTask(), cancellationToken)));
+        _last = batch.Blocks[^1];
+    }
+
+    /// <summary>
+    /// Finishes the files and gives them their names. A crash from here to the commit of the returned rows leaves
+    /// files that no row names; they are removed when the job starts again.
+    /// </summary>
+    public async Task<IReadOnlyList<NewFile>> PublishAsync(DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        var rows = new List<NewFile>();
+        foreach (var file in _files)
+        {
+            var metadata = new ParquetMeta(
+                file.Table.Schema.Name,
+                file.Name,
+                now,
+                [new SegmentRange(_first.Number, _last.Number, _network, _last.Hash.ToString(), _first.ParentHash.ToString())]);
+            var written = await file.Writer.CompleteAsync(metadata.ToKeyValueMetadata(), cancellationToken);
+            var stored = await file.Pending.PublishAsync(cancellationToken);
+            rows.Add(new NewFile
+            {
+                LocationId = file.Table.LocationId,
+                FileName = file.Name,
+                MetadataJson = metadata.Serialize(),
+                Size = stored.Size,
+                Url = new Uri(stored.FullPath).AbsoluteUri,
+                Footer = written.Footer,
+            });
+        }
+
+        return rows;
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var file in _files)
+        {
+            file.Writer.Dispose();
+            await file.Pending.DisposeAsync();
+        }
+    }
+
+    private sealed record TableFile(TargetTable Table, string Name, PendingFile Pending, ParquetFileWriter Writer);
+}
+
+/// <summary>A table that a job writes.</summary>
+/// <param name="Index">Its place among <see cref="BlockBatch.Tables"/>.</param>
+/// <param name="Schema">Its columns.</param>
+/// <param name="LocationId">Its active revision (<c>physical_table_revisions.id</c>).</param>
+/// <param name="Path">The revision's folder, relative to the data folder.</param>
+internal sealed record TargetTable(int Index, TableSchema Schema, long LocationId, string Path);

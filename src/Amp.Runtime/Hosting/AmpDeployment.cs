@@ -1,0 +1,173 @@
+using Amp.Configuration;
+using Amp.Datasets;
+using Amp.Events;
+using Amp.MetadataDb;
+using Microsoft.Extensions.Logging;
+
+namespace Amp.Hosting;
+
+/// <summary>
+/// A connection to an Amp deployment: its configuration, its metadata database and, in solo mode, the database server
+/// itself, which ends with it.
+/// </summary>
+public sealed class AmpDeployment : IAsyncDisposable
+{
+    private readonly ManagedPostgres? _server;
+
+    private AmpDeployment(AmpConfiguration configuration, MetadataDatabase database, ManagedPostgres? server)
+    {
+        Configuration = configuration;
+        Database = database;
+        Client = new DatabaseAmpClient(configuration, database);
+        _server = server;
+        Connection = new AmpConnection
+        {
+            MetadataDb = database.Description,
+            ConfigPath = configuration.Path,
+            DataDir = configuration.DataDir,
+            ProvidersDir = configuration.ProvidersDir,
+            ManifestsDir = configuration.ManifestsDir,
+            KafkaBrokers = configuration.WorkerEvents.Enabled ? configuration.WorkerEvents.Kafka.Brokers : [],
+            IsSolo = server is not null,
+        };
+    }
+
+    /// <summary>The configuration it was opened with.</summary>
+    public AmpConfiguration Configuration { get; }
+
+    /// <summary>What to ask of it.</summary>
+    public IAmpClient Client { get; }
+
+    /// <summary>Where it is, to show to a user.</summary>
+    public AmpConnection Connection { get; }
+
+    /// <summary>Its providers.</summary>
+    public AmpProviders Providers => new(Configuration);
+
+    internal MetadataDatabase Database { get; }
+
+    /// <summary>
+    /// Finds and reads the configuration: the file given, else what <c>AMP_CONFIG</c> names, else <c>.amp/config.toml</c>.
+    /// </summary>
+    /// <param name="path">A file, or null to look for it.</param>
+    /// <param name="folder">The folder that relative paths start from.</param>
+    /// <exception cref="AmpException"><c>ConfigurationNotFound</c>, <c>InvalidConfiguration</c> and others of <see cref="AmpConfiguration"/>.</exception>
+    public static AmpConfiguration FindConfiguration(string? path, string folder) =>
+        AmpConfiguration.Load(AmpConfiguration.Find(path, currentFolder: folder));
+
+    /// <summary>
+    /// Connects to the deployment that a configuration describes, and creates or updates its tables where it allows that.
+    /// Without a database address, the private server of solo mode beside the configuration is meant; it is started when it
+    /// does not run, and then ends with this object.
+    /// </summary>
+    /// <param name="configuration">The configuration.</param>
+    /// <param name="loggers">Makes loggers.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="AmpException"><c>MetadataDbNotConfigured</c>, <c>DatabaseUnavailable</c>, <c>DatabaseAccessDenied</c>,
+    /// <c>DatabaseNotInitialized</c>, <c>DatabaseNewerThanModule</c>.</exception>
+    public static async Task<AmpDeployment> OpenAsync(
+        AmpConfiguration configuration, ILoggerFactory loggers, CancellationToken cancellationToken)
+    {
+        if (configuration.MetadataDb.Url is not null)
+        {
+            return new AmpDeployment(
+                configuration, await ConnectAsync(configuration, DatabaseUrl(configuration), loggers, cancellationToken), server: null);
+        }
+
+        return AmpDirectory.HasDatabase(configuration)
+            ? await OpenManagedAsync(configuration, loggers, cancellationToken)
+            : throw NotConfigured(configuration);
+    }
+
+    /// <summary>
+    /// Opens the deployment in a solo folder: makes the folder and what belongs in it, starts the private database server
+    /// unless the configuration names another or it runs already, and connects.
+    /// </summary>
+    /// <param name="folder">The folder, such as <c>.amp</c>.</param>
+    /// <param name="loggers">Makes loggers.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="AmpException">As <see cref="OpenAsync"/>, and what <see cref="ManagedPostgres"/> throws.</exception>
+    public static async Task<AmpDeployment> OpenSoloAsync(string folder, ILoggerFactory loggers, CancellationToken cancellationToken)
+    {
+        var configuration = AmpDirectory.Prepare(folder);
+        return configuration.MetadataDb.Url is not null
+            ? await OpenAsync(configuration, loggers, cancellationToken)
+            : await OpenManagedAsync(configuration, loggers, cancellationToken);
+    }
+
+    /// <summary>Creates or updates the tables of a database.</summary>
+    /// <param name="configuration">The configuration that names it.</param>
+    /// <param name="cancellationToken">Gives up between two migrations; each is applied whole or not at all.</param>
+    /// <returns>Names of the migrations that were applied; empty when the database was up to date.</returns>
+    public static async Task<IReadOnlyList<string>> MigrateAsync(AmpConfiguration configuration, CancellationToken cancellationToken)
+    {
+        await using var database = await MetadataDatabase.ConnectAsync(
+            DatabaseUrl(configuration), configuration.MetadataDb.PoolSize, null, cancellationToken);
+        return await database.InitializeAsync(autoMigrate: true, cancellationToken);
+    }
+
+    /// <summary>The database's address without its password, to show to a user.</summary>
+    /// <param name="configuration">The configuration that names it.</param>
+    public static string DatabaseName(AmpConfiguration configuration) => Redaction.Url(DatabaseUrl(configuration));
+
+    /// <summary>Disconnects, and stops the database server that this started.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await Client.DisposeAsync();
+        await Database.DisposeAsync();
+        if (_server is not null)
+        {
+            await _server.DisposeAsync();
+        }
+    }
+
+    /// <summary>Where sync events are; throws <c>SyncEventsNotConfigured</c>.</summary>
+    public KafkaEventOptions RequireKafka() => KafkaMapping.Options(Configuration) ?? throw new AmpException(
+        "SyncEventsNotConfigured", AmpErrorKind.InvalidInput, $"{Configuration.Path} does not enable sync events, so there are none to read.")
+    {
+        Target = Configuration.Path,
+        RecommendedAction = "Set worker_events.enabled = true and worker_events.kafka.brokers there, or give -BootstrapServers.",
+    };
+
+    private static async Task<AmpDeployment> OpenManagedAsync(
+        AmpConfiguration configuration, ILoggerFactory loggers, CancellationToken cancellationToken)
+    {
+        var server = await ManagedPostgres.StartAsync(AmpDirectory.DatabaseFolder(configuration), loggers, cancellationToken);
+        try
+        {
+            return new AmpDeployment(
+                configuration, await ConnectAsync(configuration, server.ConnectionUrl, loggers, cancellationToken), server);
+        }
+        catch
+        {
+            await server.DisposeAsync();
+            throw;
+        }
+    }
+
+    private static async Task<MetadataDatabase> ConnectAsync(
+        AmpConfiguration configuration, string url, ILoggerFactory loggers, CancellationToken cancellationToken)
+    {
+        var database = await MetadataDatabase.ConnectAsync(url, configuration.MetadataDb.PoolSize, loggers, cancellationToken);
+        try
+        {
+            await database.InitializeAsync(configuration.MetadataDb.AutoMigrate, cancellationToken);
+            return database;
+        }
+        catch
+        {
+            await database.DisposeAsync();
+            throw;
+        }
+    }
+
+    private static string DatabaseUrl(AmpConfiguration configuration) =>
+        configuration.MetadataDb.Url?.Reveal() ?? throw NotConfigured(configuration);
+
+    private static AmpException NotConfigured(AmpConfiguration configuration) => new(
+        "MetadataDbNotConfigured", AmpErrorKind.InvalidInput, $"{configuration.Path} has no metadata_db.url, and there is no solo server beside it.")
+    {
+        Target = configuration.Path,
+        RecommendedAction = "Set metadata_db.url there, or start solo mode: Start-AmpWorker -NodeId worker -Solo",
+    };
+}

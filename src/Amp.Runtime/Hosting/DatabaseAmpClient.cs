@@ -1,0 +1,183 @@
+using System.Runtime.CompilerServices;
+using System.Text;
+using Amp.Configuration;
+using Amp.Controller;
+using Amp.Datasets;
+using Amp.Extraction;
+using Amp.MetadataDb;
+
+namespace Amp.Hosting;
+
+/// <summary>Reaches a deployment through its metadata database and its folders.</summary>
+internal sealed class DatabaseAmpClient(AmpConfiguration configuration, MetadataDatabase database) : IAmpClient
+{
+    private const int JobPage = 200;
+
+    private readonly ManifestStore _manifests = new(configuration.ManifestsDir);
+
+    /// <inheritdoc/>
+    public IAsyncEnumerable<AmpWorker> GetWorkersAsync(CancellationToken cancellationToken) =>
+        EnumerateAsync(token => database.Workers.ListAsync(null, token), cancellationToken);
+
+    /// <inheritdoc/>
+    public async IAsyncEnumerable<AmpJob> GetJobsAsync(JobQuery query, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var left = query.Limit ?? int.MaxValue;
+        long? before = null;
+        while (left > 0)
+        {
+            var filter = new JobFilter { Statuses = query.Status.Count == 0 ? null : query.Status, BeforeJobId = before, Limit = Math.Min(left, JobPage) };
+            var page = await database.Jobs.ListAsync(filter, cancellationToken);
+            foreach (var job in page)
+            {
+                yield return job;
+            }
+
+            if (page.Count < filter.Limit)
+            {
+                yield break;
+            }
+
+            left -= page.Count;
+            before = page[^1].JobId;
+        }
+    }
+
+    /// <inheritdoc/>
+    public Task<AmpJob> GetJobAsync(long jobId, CancellationToken cancellationToken) => database.Jobs.GetAsync(jobId, cancellationToken);
+
+    /// <inheritdoc/>
+    public async Task<AmpJobProgress> GetJobProgressAsync(long jobId, CancellationToken cancellationToken)
+    {
+        var progress = await database.Jobs.ProgressAsync(jobId, cancellationToken);
+        return progress with
+        {
+            Tables = [.. progress.Tables.Select(table => table with
+            {
+                PercentComplete = Percent(table.StartBlock, table.CurrentBlock, table.EndBlock),
+            })],
+        };
+    }
+
+    /// <inheritdoc/>
+    public async Task<AmpJob> StartJobAsync(StartJobRequest request, CancellationToken cancellationToken)
+    {
+        var dataset = request.Dataset;
+        var hash = await database.Manifests.ResolveAsync(dataset.Namespace, dataset.Name, dataset.Version, cancellationToken);
+        var manifest = await _manifests.ReadAsync(hash, (await database.Manifests.FindAsync(hash, cancellationToken))?.Path, cancellationToken);
+        if (EndBlock.Parse(request.EndBlock).Absolute is { } end)
+        {
+            EndBlock.RequireNotBefore(end, manifest.StartBlock, dataset.Dataset);
+        }
+
+        await Providers.RequireForNetworkAsync(configuration, manifest.Kind, manifest.Network, cancellationToken);
+        var scheduled = await new JobScheduler(database).ScheduleAsync(
+            new AmpJobDescriptor
+            {
+                Kind = "materialize-raw",
+                EndBlock = request.EndBlock,
+                DatasetNamespace = dataset.Namespace,
+                DatasetName = dataset.Name,
+                ManifestHash = hash,
+            },
+            request.Worker,
+            cancellationToken);
+        return await GetJobAsync(scheduled.JobId, cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public async Task<AmpJob> StopJobAsync(long jobId, CancellationToken cancellationToken)
+    {
+        await database.Jobs.RequestStopAsync(jobId, cancellationToken);
+        return await GetJobAsync(jobId, cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public async Task<AmpDataset> RegisterDatasetAsync(DatasetReference dataset, string manifestJson, CancellationToken cancellationToken)
+    {
+        // Checkpoint: all of this refuses before anything is stored.
+        var manifest = ManifestJson.Parse(Encoding.UTF8.GetBytes(manifestJson), "the manifest");
+        var version = dataset.VersionKind switch
+        {
+            DatasetVersionKind.None or DatasetVersionKind.Dev => null,
+            DatasetVersionKind.Semantic => dataset.Version,
+            _ => throw new AmpException(
+                "DatasetVersionInvalid", AmpErrorKind.InvalidInput, $"'{dataset}' cannot be registered: '{dataset.Version}' is not a version to give.")
+            {
+                Target = dataset.ToString(),
+                RecommendedAction = "Give a semantic version such as 1.0.0, or none for dev; latest follows by itself.",
+            },
+        };
+
+        // A crash in between leaves a manifest file that nothing names; registering again uses it.
+        var (hash, path) = await _manifests.SaveAsync(manifest, cancellationToken);
+        await database.Manifests.RegisterAsync(dataset.Namespace, dataset.Name, version, hash, manifest.Kind, path, cancellationToken);
+        return await DescribeAsync((await database.Manifests.ListAsync(dataset.Namespace, dataset.Name, includeMoving: true, cancellationToken))
+            .First(registered => registered.Version == (version ?? "dev")), cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public async IAsyncEnumerable<AmpDataset> GetDatasetsAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        foreach (var dataset in await database.Manifests.ListAsync(includeMoving: true, cancellationToken: cancellationToken))
+        {
+            yield return await DescribeAsync(dataset, cancellationToken);
+        }
+    }
+
+    /// <inheritdoc/>
+    public IAsyncEnumerable<AmpTable> GetTablesAsync(CancellationToken cancellationToken) =>
+        EnumerateAsync(token => database.PhysicalTables.ListAsync(cancellationToken: token), cancellationToken);
+
+    /// <inheritdoc/>
+    public async IAsyncEnumerable<AmpFile> GetFilesAsync(AmpTable table, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        foreach (var file in await database.Files.ListAsync(table, cancellationToken))
+        {
+            yield return file with { FullName = Path.Combine(configuration.DataDir, file.FullName) };
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+    /// <summary>Adds what only the manifest knows; a manifest that cannot be read leaves that out.</summary>
+    private async Task<AmpDataset> DescribeAsync(AmpDataset dataset, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var manifest = await _manifests.ReadAsync(dataset.ManifestHash, null, cancellationToken);
+            return dataset with
+            {
+                Network = manifest.Network,
+                StartBlock = manifest.StartBlock,
+                Tables = [.. manifest.Tables.Select(table => table.Name)],
+            };
+        }
+        catch (AmpException)
+        {
+            return dataset;
+        }
+    }
+
+    private static double? Percent(ulong? start, ulong? current, ulong? end)
+    {
+        if (end is null)
+        {
+            return null;
+        }
+
+        return start is null || current is null
+            ? 0
+            : Math.Min(100, 100.0 * (current.Value - start.Value + 1) / Math.Max(1, end.Value - start.Value + 1));
+    }
+
+    private static async IAsyncEnumerable<T> EnumerateAsync<T>(
+        Func<CancellationToken, Task<List<T>>> list, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        foreach (var item in await list(cancellationToken))
+        {
+            yield return item;
+        }
+    }
+}

@@ -1,0 +1,68 @@
+using Amp.Datasets;
+
+namespace Amp.Hosting;
+
+/// <summary>
+/// What cmdlets and <c>ampd</c> ask of an Amp deployment, whichever way they reach it. Errors are
+/// <see cref="AmpException"/>s.
+/// </summary>
+public interface IAmpClient : IAsyncDisposable
+{
+    /// <summary>All workers that ever registered, by node id.</summary>
+    IAsyncEnumerable<AmpWorker> GetWorkersAsync(CancellationToken cancellationToken);
+
+    /// <summary>Jobs, newest first.</summary>
+    IAsyncEnumerable<AmpJob> GetJobsAsync(JobQuery query, CancellationToken cancellationToken);
+
+    /// <summary>A job by number; throws <c>JobNotFound</c>.</summary>
+    Task<AmpJob> GetJobAsync(long jobId, CancellationToken cancellationToken);
+
+    /// <summary>How far a job has come; throws <c>JobNotFound</c>.</summary>
+    Task<AmpJobProgress> GetJobProgressAsync(long jobId, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Schedules a job; returns the job that is already there when an active one has the same dataset version and
+    /// descriptor. Throws <c>DatasetNotFound</c>, <c>EndBlockBeforeStart</c>, <c>ProviderNotFound</c>,
+    /// <c>NoActiveWorker</c>, <c>WorkerNotFound</c> before anything is stored.
+    /// </summary>
+    Task<AmpJob> StartJobAsync(StartJobRequest request, CancellationToken cancellationToken);
+
+    /// <summary>Asks for a job to be stopped; throws <c>JobNotFound</c> or, when it has ended, <c>JobNotActive</c>.</summary>
+    Task<AmpJob> StopJobAsync(long jobId, CancellationToken cancellationToken);
+
+    /// <summary>Stores a manifest and tags it with the reference's version (<c>dev</c> when it names none).</summary>
+    /// <param name="dataset">Namespace, name and version to register it as.</param>
+    /// <param name="manifestJson">The manifest.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    Task<AmpDataset> RegisterDatasetAsync(DatasetReference dataset, string manifestJson, CancellationToken cancellationToken);
+
+    /// <summary>All registered dataset versions, by namespace, name and version.</summary>
+    IAsyncEnumerable<AmpDataset> GetDatasetsAsync(CancellationToken cancellationToken);
+
+    /// <summary>All tables that jobs have begun to write.</summary>
+    IAsyncEnumerable<AmpTable> GetTablesAsync(CancellationToken cancellationToken);
+
+    /// <summary>The files of a table revision, by first block.</summary>
+    /// <param name="table">The table, as <see cref="GetTablesAsync"/> gave it.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    IAsyncEnumerable<AmpFile> GetFilesAsync(AmpTable table, CancellationToken cancellationToken);
+}
+
+/// <summary>Which jobs to list.</summary>
+public sealed record JobQuery
+{
+    /// <summary>States to list; all when empty.</summary>
+    public IReadOnlyList<AmpJobStatus> Status { get; init; } = [];
+
+    /// <summary>At most so many; null for all.</summary>
+    public int? Limit { get; init; }
+}
+
+/// <summary>What to extract, up to where, and who does it.</summary>
+/// <param name="Dataset">Dataset; without a version, <c>latest</c> and else <c>dev</c> is meant.</param>
+/// <param name="EndBlock">An absolute number, a negative number, <c>latest</c>.</param>
+public sealed record StartJobRequest(DatasetReference Dataset, string EndBlock)
+{
+    /// <summary>Node id or wildcard pattern of the worker to use; null for the active worker with the fewest jobs.</summary>
+    public string? Worker { get; init; }
+}
