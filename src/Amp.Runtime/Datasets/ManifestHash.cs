@@ -10,7 +10,4 @@ public static class ManifestHash
 
     /// <summary>The hash of a manifest.</summary>
     public static string Compute(RawManifest manifest) => Compute(ManifestJson.Write(manifest));
-
-    /// <summary>Whether a text is a manifest hash: 64 hex digits in lower case.</summary>
-    internal static bool IsValid(string text) => text.Length == 64 && text.All(char.IsAsciiHexDigitLower);
 }

@@ -57,9 +57,8 @@ internal sealed partial class SemanticVersion : IComparable<SemanticVersion>
             return IsPrerelease ? -1 : 1;
         }
 
-        return _prerelease.Zip(other._prerelease, CompareIdentifiers).FirstOrDefault(order => order != 0) is var order and not 0
-            ? order
-            : _prerelease.Length.CompareTo(other._prerelease.Length);
+        var byIdentifiers = _prerelease.Zip(other._prerelease, CompareIdentifiers).FirstOrDefault(order => order != 0);
+        return byIdentifiers != 0 ? byIdentifiers : _prerelease.Length.CompareTo(other._prerelease.Length);
     }
 
     /// <inheritdoc/>
