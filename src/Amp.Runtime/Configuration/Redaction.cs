@@ -11,7 +11,7 @@ public static partial class Redaction
     /// <summary>
     /// A URL without passwords, user information (a database user's name stays), secret query values, API keys in
     /// the path (<c>/v3/&lt;key&gt;</c>, or any segment that looks like a key) and fragment. Text that is no URL is
-    /// shown only if it is a file path.
+    /// shown only if it is a file path. References to variables (<c>${NAME}</c>) are no secrets.
     /// </summary>
     public static string Url(string url)
     {
@@ -19,7 +19,7 @@ public static partial class Redaction
         var schemeEnd = url.IndexOf("://", StringComparison.Ordinal);
         if (schemeEnd < 0)
         {
-            return IsFilePath(url) ? url : Mask;
+            return IsFilePath(url) || IsReference(url) ? url : Mask;
         }
 
         var scheme = url[..schemeEnd];
@@ -73,6 +73,11 @@ public static partial class Redaction
         for (var i = 1; i < segments.Length; i++)
         {
             var isAfterVersion = i > 1 && ApiVersion().IsMatch(segments[i - 1]);
+            if (IsReference(segments[i]))
+            {
+                continue;
+            }
+
             if (LooksLikeKey(segments[i]) || (isAfterVersion && segments[i] is not ("" or "metrics" or "traces" or "logs" or "rpc")))
             {
                 segments[i] = Mask;
@@ -90,7 +95,8 @@ public static partial class Redaction
             return LooksLikeKey(parameter) ? Mask : parameter;
         }
 
-        return SecretName().IsMatch(parameter[..equals]) || LooksLikeKey(parameter[(equals + 1)..])
+        var value = parameter[(equals + 1)..];
+        return !IsReference(value) && (SecretName().IsMatch(parameter[..equals]) || LooksLikeKey(value))
             ? $"{parameter[..equals]}={Mask}"
             : parameter;
     }
@@ -99,9 +105,14 @@ public static partial class Redaction
     private static bool LooksLikeKey(string text) =>
         text.Length >= 24 || (text.Length >= 12 && text.Any(char.IsAsciiDigit) && text.Any(char.IsAsciiLetter));
 
+    private static bool IsReference(string text) => Reference().IsMatch(text);
+
     private static bool IsFilePath(string text) =>
         text.StartsWith('/') || text.StartsWith("./", StringComparison.Ordinal) || text.StartsWith("../", StringComparison.Ordinal)
         || text.StartsWith(@"\\.\pipe\", StringComparison.Ordinal);
+
+    [GeneratedRegex(@"\A\$\{[A-Za-z_][A-Za-z0-9_]*\}\z")]
+    private static partial Regex Reference();
 
     [GeneratedRegex("^v[0-9]+$", RegexOptions.IgnoreCase)]
     private static partial Regex ApiVersion();

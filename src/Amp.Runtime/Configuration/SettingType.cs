@@ -13,6 +13,8 @@ namespace Amp.Configuration;
 /// <param name="FromText">Makes a TOML value of the text of an environment variable.</param>
 internal sealed record SettingType(string Allowed, Func<TomlValue, object?> Read, Func<string, TomlValue> FromText)
 {
+    private static readonly string[] NodeSchemes = ["http://", "https://", "ws://", "wss://", "ipc://"];
+
     private static readonly CultureInfo Invariant = CultureInfo.InvariantCulture;
 
     /// <summary>Whether values may be, or hold, secrets, and are never shown.</summary>
@@ -55,6 +57,15 @@ internal sealed record SettingType(string Allowed, Func<TomlValue, object?> Read
     public static SettingType Url(params string[] schemes) => ForText(
         $"a URL that begins with {string.Join(" or ", schemes.Select(scheme => scheme + "://"))}",
         text => schemes.Any(scheme => text.StartsWith(scheme + "://", StringComparison.OrdinalIgnoreCase) && text.Length > scheme.Length + 3)
+            ? Configuration.Secret.ForUrl(text)
+            : null) with { HoldsSecret = true };
+
+    /// <summary>Address of a node; kept as a <see cref="Configuration.Secret"/>, since it may hold an API key.</summary>
+    public static SettingType NodeUrl { get; } = ForText(
+        "a URL that begins with http://, https://, ws://, wss:// or ipc://, or the absolute path of a socket",
+        text => text.StartsWith("${", StringComparison.Ordinal)
+            || System.IO.Path.IsPathRooted(text)
+            || NodeSchemes.Any(scheme => text.StartsWith(scheme, StringComparison.OrdinalIgnoreCase) && text.Length > scheme.Length)
             ? Configuration.Secret.ForUrl(text)
             : null) with { HoldsSecret = true };
 

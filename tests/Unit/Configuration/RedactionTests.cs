@@ -20,6 +20,8 @@ public sealed class RedactionTests
     [InlineData("http://127.0.0.1:8545", "http://127.0.0.1:8545")]
     [InlineData("ipc:///var/run/geth.ipc", "ipc:///var/run/geth.ipc")]
     [InlineData("/var/run/geth.ipc", "/var/run/geth.ipc")]
+    [InlineData("${RPC_URL}", "${RPC_URL}")]
+    [InlineData("https://node/v3/${API_KEY}?token=${TOKEN}", "https://node/v3/${API_KEY}?token=${TOKEN}")]
     [InlineData("hunter2", "***")]
     [InlineData("", "***")]
     public void Url_HidesSecretsAndKeepsTheRest(string url, string expected) => Assert.Equal(expected, Redaction.Url(url));
