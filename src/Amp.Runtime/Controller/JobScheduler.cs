@@ -1,0 +1,67 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.RegularExpressions;
+using Amp.MetadataDb;
+
+namespace Amp.Controller;
+
+/// <summary>Places jobs on active workers: those whose heartbeat is younger than 5 seconds.</summary>
+/// <param name="database">The metadata database.</param>
+public sealed class JobScheduler(MetadataDatabase database)
+{
+    /// <summary>Schedules a job on a worker and notifies it.</summary>
+    /// <param name="descriptor">What to do.</param>
+    /// <param name="worker">
+    /// A worker's exact name; or a pattern (<c>*</c>, <c>?</c>, <c>[a-z]</c>), for the least loaded one that matches; null for
+    /// the least loaded of all. Equally loaded ones are chosen from at random.
+    /// </param>
+    /// <param name="cancellationToken">Gives up; no job is scheduled then.</param>
+    /// <returns>The job; an active one with the same dataset and descriptor is returned instead of a second one.</returns>
+    /// <exception cref="AmpException">
+    /// <c>NoActiveWorker</c> (transient); <c>WorkerNotFound</c>; <c>ActiveJobConflict</c> when the dataset is being extracted with
+    /// other settings.
+    /// </exception>
+    public async Task<ScheduledJob> ScheduleAsync(
+        AmpJobDescriptor descriptor, string? worker = null, CancellationToken cancellationToken = default)
+    {
+        var nodeId = await ChooseAsync(worker, cancellationToken);
+        return await database.Jobs.ScheduleAsync(nodeId, descriptor, IdempotencyKey(descriptor), cancellationToken);
+    }
+
+    /// <summary>The key that tells jobs of one manifest from others: SHA-256 in hex, as ampd computes it.</summary>
+    internal static string IdempotencyKey(AmpJobDescriptor descriptor) =>
+        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(
+            $"{descriptor.Kind}:{descriptor.DatasetNamespace}/{descriptor.DatasetName}@{descriptor.ManifestHash}")));
+
+    private async Task<string> ChooseAsync(string? worker, CancellationToken cancellationToken)
+    {
+        if (worker is not null && !WorkerNames.HasWildcards(worker))
+        {
+            var exact = await database.Workers.GetAsync(worker, cancellationToken) ?? throw JobErrors.WorkerNotFound(worker);
+            return exact.IsActive ? exact.NodeId : throw NoActiveWorker(
+                $"Worker {worker} is not active: its last heartbeat is {exact.HeartbeatAge.TotalSeconds:F0} s old.", worker);
+        }
+
+        // Unlike a listing for people, a placement takes letters as they are written.
+        var pattern = worker is null ? null : new Regex(WorkersTable.ToRegex(worker), RegexOptions.CultureInvariant);
+        var candidates = (await database.Workers.ListAsync(worker is null ? null : [worker], cancellationToken))
+            .Where(w => w.IsActive && pattern?.IsMatch(w.NodeId) != false)
+            .ToArray();
+        if (candidates.Length == 0)
+        {
+            throw NoActiveWorker(worker is null ? "No worker is active." : $"No active worker matches '{worker}'.", worker);
+        }
+
+        var least = candidates.Min(w => w.ActiveJobs);
+        var idlest = candidates.Where(w => w.ActiveJobs == least).ToArray();
+        return idlest[RandomNumberGenerator.GetInt32(idlest.Length)].NodeId;
+    }
+
+    private static AmpException NoActiveWorker(string message, string? worker) =>
+        new("NoActiveWorker", AmpErrorKind.Unavailable, message)
+        {
+            IsTransient = true,
+            Target = worker,
+            RecommendedAction = "Start one with Start-AmpWorker; Get-AmpWorker shows the heartbeats.",
+        };
+}
