@@ -7,7 +7,7 @@ internal static class BlockRenderer
 {
     public static RenderedBlock Render(DevBlock block)
     {
-        var output = new ArrayBufferWriter<byte>(16 * 1024);
+        var output = new ArrayBufferWriter<byte>(4096 + (2048 * block.Transactions.Length));
         var transactions = new Range[block.Transactions.Length];
         WriteHeaderBeforeTransactions(output, block);
         var listStart = output.WrittenCount;

@@ -5,7 +5,7 @@ namespace Amp.Extraction.DevChains;
 /// <summary>Generated blocks as JSON. The blocks used last are kept; any other is made again when it is asked for.</summary>
 internal sealed class GeneratedBlocks : IBlockMaker
 {
-    private const int CacheBytes = 256 * 1024 * 1024;
+    private const int DefaultCacheBytes = 256 * 1024 * 1024;
     private const int TypicalTransactionBytes = 4096;
 
     private readonly BlockGenerator _generator;
@@ -14,10 +14,13 @@ internal sealed class GeneratedBlocks : IBlockMaker
     private readonly Dictionary<Hash32, LinkedListNode<(Hash32 Hash, RenderedBlock Block)>> _cache = [];
     private readonly LinkedList<(Hash32 Hash, RenderedBlock Block)> _lastUsed = [];
 
-    public GeneratedBlocks(DevChainOptions options)
+    /// <summary>Makes the blocks of a chain.</summary>
+    /// <param name="options">What the chain is like.</param>
+    /// <param name="cacheBytes">About how much memory kept blocks take; 0 keeps none.</param>
+    public GeneratedBlocks(DevChainOptions options, int cacheBytes = DefaultCacheBytes)
     {
         _generator = new BlockGenerator(options);
-        _capacity = CacheBytes / (TypicalTransactionBytes * (options.TransactionsPerBlock + 1));
+        _capacity = cacheBytes / (TypicalTransactionBytes * (options.TransactionsPerBlock + 1));
         ChainId = options.ChainId ?? DevChainOptions.DefaultChainId;
     }
 

@@ -56,10 +56,19 @@ internal readonly struct Parameters
             : throw RpcError.InvalidArgument(position, "not a hash of 32 bytes in hex");
     }
 
+    // An escaped half of a surrogate pair is JSON, but no text.
     private string Text(int position)
     {
-        var value = Required(position);
-        return value.ValueKind == JsonValueKind.String ? value.GetString()! : throw RpcError.InvalidArgument(position, "not a string");
+        try
+        {
+            return Required(position) is { ValueKind: JsonValueKind.String } value
+                ? value.GetString()!
+                : throw RpcError.InvalidArgument(position, "not a string");
+        }
+        catch (InvalidOperationException)
+        {
+            throw RpcError.InvalidArgument(position, "not a text");
+        }
     }
 
     private JsonElement Required(int position) => position < _count ? _array[position] : throw RpcError.MissingArgument(position);

@@ -127,7 +127,8 @@ internal sealed class Recording
     private static string Hex(JsonElement element, string name, string path)
     {
         var value = Property(element, name, path);
-        return value.ValueKind == JsonValueKind.String && value.GetString() is ['0', 'x', _, ..] text && text.AsSpan(2).IndexOfAnyExcept(HexDigits) < 0
+        return value.ValueKind == JsonValueKind.String && value.GetString() is ['0', 'x', _, ..] text
+            && text.AsSpan(2).IndexOfAnyExcept(HexDigits) < 0
             ? text[2..]
             : throw Invalid(path, $"'{name}' is not a hex string");
     }

@@ -36,7 +36,8 @@ internal sealed class ResponseBuffer : IBufferWriter<byte>, IDisposable
     /// <returns>The whole response; valid until <see cref="Clear"/>.</returns>
     public ReadOnlyMemory<byte> Finish(string status, bool keepAlive)
     {
-        var head = $"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {BodyLength}\r\n{(keepAlive ? "" : "Connection: close\r\n")}\r\n";
+        var connection = keepAlive ? "" : "Connection: close\r\n";
+        var head = $"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {BodyLength}\r\n{connection}\r\n";
         Debug.Assert(head.Length <= HeadRoom, "the room before the body holds every head that is ever written");
         var start = HeadRoom - head.Length;
         Encoding.ASCII.GetBytes(head, _buffer.AsSpan(start));

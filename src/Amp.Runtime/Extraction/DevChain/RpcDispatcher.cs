@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Globalization;
 using System.Runtime.InteropServices;
+using System.Text;
 using System.Text.Json;
 
 namespace Amp.Extraction.DevChains;
@@ -97,11 +98,24 @@ internal sealed class RpcDispatcher(ChainStore chain, IBlockMaker maker)
             }
 
             // Every method checks its parameters before it asks for the place to write to.
-            Invoke(method.GetString()!, Parameters.Of(call), new Answerer(output, id));
+            Invoke(NameOf(method), Parameters.Of(call), new Answerer(output, id));
         }
         catch (RpcError error)
         {
             WriteError(output, id, error);
+        }
+    }
+
+    private static string NameOf(JsonElement method)
+    {
+        try
+        {
+            return method.GetString()!;
+        }
+        catch (InvalidOperationException)
+        {
+            // An escaped half of a surrogate pair is JSON, but no text.
+            throw RpcError.InvalidRequest();
         }
     }
 
@@ -179,7 +193,7 @@ internal sealed class RpcDispatcher(ChainStore chain, IBlockMaker maker)
         output.Write("{\"jsonrpc\":\"2.0\",\"id\":"u8);
         output.Write(id);
         output.Write(",\"error\":{\"code\":"u8);
-        output.Write(System.Text.Encoding.ASCII.GetBytes(error.Code.ToString(CultureInfo.InvariantCulture)));
+        output.Write(Encoding.ASCII.GetBytes(error.Code.ToString(CultureInfo.InvariantCulture)));
         output.Write(",\"message\":"u8);
         output.WriteText(error.Message);
         output.Write("}}"u8);

@@ -11,6 +11,8 @@ namespace Amp.Extraction.DevChains;
 /// </summary>
 internal sealed class RpcServer : IAsyncDisposable
 {
+    private static readonly TimeSpan AcceptRetryDelay = TimeSpan.FromMilliseconds(50);
+
     private readonly RpcDispatcher _dispatcher;
     private readonly ILogger _logger;
     private readonly Socket _listener;
@@ -101,8 +103,9 @@ internal sealed class RpcServer : IAsyncDisposable
             }
             catch (SocketException exception)
             {
-                // A connection that its client gave up before it was accepted; the listener goes on.
+                // A client that gave up before it was accepted, or no handles left; the listener goes on.
                 _logger.ConnectionFailed(exception);
+                await Task.Delay(AcceptRetryDelay);
             }
         }
     }

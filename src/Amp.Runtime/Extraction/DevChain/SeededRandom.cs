@@ -16,7 +16,7 @@ internal sealed class SeededRandom
     public ulong Next() => Mix(_state += 0x9e3779b97f4a7c15);
 
     /// <summary>A number from 0 to <paramref name="bound"/> - 1.</summary>
-    public int Below(int bound) => (int)(((UInt128)Next() * (uint)bound) >> 64);
+    public int Below(int bound) => (int)Math.BigMul(Next(), (ulong)bound, out _);
 
     /// <summary>A number from <paramref name="least"/> to <paramref name="most"/>.</summary>
     public int Between(int least, int most) => least + Below(most - least + 1);
