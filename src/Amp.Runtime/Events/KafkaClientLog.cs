@@ -17,7 +17,7 @@ internal sealed class KafkaClientLog(TimeProvider time, ILogger logger)
     /// <summary>The last error that says something about logging on or encryption; null when there was none.</summary>
     public Error? LastDenial { get; private set; }
 
-    /// <summary>The last error of any kind; null when there was none.</summary>
+    /// <summary>The last error of a connection; null when there was none.</summary>
     public Error? LastError { get; private set; }
 
     public void Write(LogMessage message)
@@ -31,7 +31,12 @@ internal sealed class KafkaClientLog(TimeProvider time, ILogger logger)
 
     public void Write(Error error)
     {
-        LastError = error;
+        // "All brokers are down" says less than what came before it.
+        if (error.Code != ErrorCode.Local_AllBrokersDown)
+        {
+            LastError = error;
+        }
+
         if (error.Code is ErrorCode.Local_Authentication or ErrorCode.SaslAuthenticationFailed or ErrorCode.Local_Ssl)
         {
             LastDenial = error;

@@ -10,7 +10,7 @@ namespace Amp.Events;
 /// </summary>
 internal static class KafkaNative
 {
-    /// <summary>Names the library by path, before every other place.</summary>
+    /// <summary>Names the library by path, instead of every other place.</summary>
     public const string PathVariable = "AMP_LIBRDKAFKA";
 
     // 2.6.0; older ones lack the mock cluster's controls and fixes to the idempotent producer.
@@ -54,7 +54,7 @@ internal static class KafkaNative
                 return;
             }
 
-            var handle = Find();
+            var handle = Find(Environment.GetEnvironmentVariable(PathVariable));
             // Confluent.Kafka imports by one of several names, chosen by distribution; all mean the library found here.
             NativeLibrary.SetDllImportResolver(typeof(Library).Assembly, (name, _, _) =>
                 name.Contains("librdkafka", StringComparison.Ordinal) ? handle : 0);
@@ -63,19 +63,14 @@ internal static class KafkaNative
         }
     }
 
-    private static nint Find()
+    /// <summary>Loads the library that <paramref name="named"/> says and no other; when it says none, the first that will do.</summary>
+    internal static nint Find(string? named)
     {
         var rejected = new List<string>();
-        foreach (var candidate in Candidates())
+        foreach (var candidate in string.IsNullOrEmpty(named) ? Candidates() : [named])
         {
             if (!TryLoad(candidate, out var handle))
             {
-                // A path that was asked for by name must not be passed over in silence.
-                if (candidate == Environment.GetEnvironmentVariable(PathVariable))
-                {
-                    throw Missing($"{PathVariable} names '{candidate}', which cannot be loaded");
-                }
-
                 continue;
             }
 
@@ -89,16 +84,14 @@ internal static class KafkaNative
             NativeLibrary.Free(handle);
         }
 
-        throw Missing(rejected.Count == 0 ? "it is not on this machine" : string.Join("; ", rejected));
+        throw Missing(
+            rejected.Count > 0 ? string.Join("; ", rejected)
+            : string.IsNullOrEmpty(named) ? "it is not on this machine"
+            : $"{PathVariable} names '{named}', which cannot be loaded");
     }
 
     private static IEnumerable<string> Candidates()
     {
-        if (Environment.GetEnvironmentVariable(PathVariable) is { Length: > 0 } named)
-        {
-            yield return named;
-        }
-
         var (files, systemNames) =
             OperatingSystem.IsWindows() ? (["librdkafka.dll"], ["librdkafka"]) :
             OperatingSystem.IsMacOS() ? (["librdkafka.dylib"], ["librdkafka.1.dylib", "/opt/homebrew/lib/librdkafka.1.dylib"]) :

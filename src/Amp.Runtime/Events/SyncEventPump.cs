@@ -62,7 +62,7 @@ internal sealed class SyncEventPump : IDisposable
         while (true)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            var read = Consume();
+            var read = Consume(Slice);
             if (read is not null || !_lostBrokers)
             {
                 lastHeard = Stopwatch.GetTimestamp();
@@ -143,11 +143,11 @@ internal sealed class SyncEventPump : IDisposable
         }
     }
 
-    private ConsumeResult<Ignore, byte[]>? Consume()
+    private ConsumeResult<Ignore, byte[]>? Consume(TimeSpan timeout)
     {
         try
         {
-            return _consumer.Consume(Slice);
+            return _consumer.Consume(timeout);
         }
         catch (ConsumeException e) when (KafkaClients.IsUnknownTopic(e.Error.Code))
         {
@@ -239,7 +239,8 @@ internal sealed class SyncEventPump : IDisposable
             }
             catch (KafkaException e) when (KafkaClients.IsUnreachable(e.Error.Code))
             {
-                Note(e.Error);
+                // Errors of connections are handed over only while consuming; they tell why nobody answered.
+                Consume(TimeSpan.Zero);
             }
             catch (KafkaException e) when (KafkaClients.IsUnknownTopic(e.Error.Code))
             {

@@ -10,8 +10,8 @@ internal static class Eventually
         var watch = Stopwatch.StartNew();
         while (!await condition())
         {
-            Assert.True(watch.Elapsed < (limit ?? TimeSpan.FromSeconds(20)), $"after {watch.Elapsed}: {what} did not happen");
-            await Task.Delay(20);
+            Assert.True(watch.Elapsed < (limit ?? TimeSpan.FromSeconds(30)), $"after {watch.Elapsed}: {what} did not happen");
+            await Task.Delay(5);
         }
     }
 
