@@ -9,6 +9,7 @@ namespace Amp.Extraction;
 internal sealed class BlockBatch : IDisposable
 {
     private readonly Action<BlockBatch>? _release;
+    private int _isHandedBack;
 
     public BlockBatch(IReadOnlyList<TableSchema> tables, Action<BlockBatch>? release = null)
     {
@@ -35,8 +36,21 @@ internal sealed class BlockBatch : IDisposable
         }
     }
 
-    /// <inheritdoc/>
-    public void Dispose() => _release?.Invoke(this);
+    /// <summary>Makes an empty batch of one that was handed back, for its next owner.</summary>
+    public void Reuse()
+    {
+        Clear();
+        Volatile.Write(ref _isHandedBack, 0);
+    }
+
+    /// <summary>Hands the memory back; a second time does nothing.</summary>
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref _isHandedBack, 1) == 0)
+        {
+            _release?.Invoke(this);
+        }
+    }
 }
 
 /// <summary>What links a block to its chain.</summary>

@@ -70,6 +70,9 @@ internal ref struct JsonCursor(ReadOnlySpan<byte> text)
     /// <summary>Whether the next value is a string.</summary>
     public bool IsString() => Peek() == '"';
 
+    /// <summary>Whether the next value is an array.</summary>
+    public bool IsArray() => Peek() == '[';
+
     /// <summary>Moves past <c>null</c>, if that is the next value.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool TryNull() => Peek() == 'n' && TryAdvance("null"u8);
