@@ -38,8 +38,7 @@ internal static class CommandRunner
             console.UseUtcTimestamp = true;
             console.TimestampFormat = "yyyy-MM-dd'T'HH:mm:ss.fff'Z' ";
         })
-        .Services.Configure<Microsoft.Extensions.Logging.Console.ConsoleLoggerOptions>(
-            console => console.LogToStandardErrorThreshold = LogLevel.Trace));
+        .AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace));
 
     /// <summary>Stable exit codes, so that scripts can tell a typing mistake from a database that is down.</summary>
     private static int ExitCode(AmpErrorKind kind) => kind switch

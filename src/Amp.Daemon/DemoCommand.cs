@@ -54,10 +54,11 @@ internal static class DemoCommand
 
         Step("A provider, a dataset, a job");
         await deployment.Providers.RegisterAsync(
-            "devchain", new ProviderDefinition { Kind = "evm-rpc", Network = "devnet", Url = chain.Url.ToString() }, overwrite: false, cancellationToken);
+            new ProviderConfig { Name = "devchain", Kind = "evm-rpc", Network = "devnet", Url = Secret.ForUrl(chain.Url.ToString()) },
+            overwrite: false, cancellationToken);
         var reference = DatasetReference.Parse(Dataset);
         var registered = await deployment.Client.RegisterDatasetAsync(
-            reference, EvmRpcManifest.Generate("devnet"), cancellationToken);
+            reference, EvmRpcManifest.Generate("devnet").ToJson(), cancellationToken);
         Say($"dataset {registered}, manifest {_Format.ShortHash(registered.ManifestHash)}");
         var extraction = Stopwatch.StartNew();
         var job = await deployment.Client.StartJobAsync(
@@ -88,7 +89,7 @@ internal static class DemoCommand
 
         Step("The events it told Kafka, read back");
         await worker.FlushEventsAsync(TimeSpan.FromSeconds(5), cancellationToken);
-        var events = await SyncEventReader.ReadAsync(new SyncEventReadOptions { Kafka = deployment.RequireKafka() }, cancellationToken)
+        var events = await new SyncEventReader(deployment.RequireKafka()).ReadAsync(new SyncEventReadOptions(), cancellationToken)
             .Select(result => result.Event ?? throw result.Error!).ToListAsync(cancellationToken);
         foreach (var kind in events.CountBy(e => e.EventType))
         {

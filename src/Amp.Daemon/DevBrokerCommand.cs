@@ -20,7 +20,7 @@ internal static class DevBrokerCommand
                     Topics = [new DevBrokerTopic(arguments.GetValue(topic)!, arguments.GetValue(partitions))],
                     Port = arguments.GetValue(port),
                 },
-                cancellationToken);
+                cancellationToken: cancellationToken);
             Console.WriteLine($"{broker.BootstrapServers} serves topic {arguments.GetValue(topic)}; Ctrl+C stops it");
             await Task.Delay(Timeout.Infinite, cancellationToken).ContinueWith(static _ => { }, TaskScheduler.Default);
         }));

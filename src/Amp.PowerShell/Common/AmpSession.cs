@@ -1,8 +1,9 @@
 using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
 using System.Management.Automation;
 using System.Management.Automation.Runspaces;
 using Amp.Events;
-using Amp.Extraction.DevChain;
+using Amp.Extraction.DevChains;
 using Amp.Hosting;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -119,6 +120,7 @@ internal sealed class Owned<T>
 public sealed class ModuleCleanup : IModuleAssemblyCleanup
 {
     /// <inheritdoc/>
+    [SuppressMessage("Usage", "VSTHRD002:Avoid problematic synchronous waits", Justification = "PowerShell calls this synchronously; the work never needs its thread")]
     public void OnRemove(PSModuleInfo psModuleInfo)
     {
         var owner = Runspace.DefaultRunspace?.InstanceId ?? Guid.Empty;

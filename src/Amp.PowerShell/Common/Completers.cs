@@ -119,7 +119,7 @@ public sealed class ProviderNameCompleter : AmpCompleter
 {
     private protected override IAsyncEnumerable<(string Text, string Tooltip)> ListAsync(
         AmpDeployment deployment, IDictionary boundParameters, CancellationToken cancellationToken) =>
-        deployment.GetProviders().ToAsyncEnumerable().Select(provider => (provider.Name, $"{provider.Kind}, {provider.Network}"));
+        deployment.Providers.Names.ToAsyncEnumerable().Select(name => (name, "provider"));
 }
 
 /// <summary>Completes the node ids of workers that run in this process.</summary>

@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using Amp.Configuration;
 using Amp.Hosting;
 using Amp.PowerShell.Common;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -31,7 +32,7 @@ public sealed class ConnectAmpCommand : AmpCmdlet
         RunOrThrow(async (pipeline, cancellationToken) =>
         {
             var configuration = ParameterSetName == ByDatabase
-                ? AmpDeployment.ConfigurationForDatabase(MetadataDb, location)
+                ? AmpConfiguration.ForDatabase(MetadataDb, location)
                 : AmpDeployment.FindConfiguration(path, location);
             var deployment = await AmpDeployment.OpenAsync(configuration, NullLoggerFactory.Instance, cancellationToken);
             await AmpSession.SetAsync(deployment, cancellationToken);

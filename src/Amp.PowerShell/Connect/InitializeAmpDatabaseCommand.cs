@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using Amp.Configuration;
 using Amp.Hosting;
 using Amp.PowerShell.Common;
 
@@ -23,7 +24,7 @@ public sealed class InitializeAmpDatabaseCommand : AmpCmdlet
         var path = ConfigPath is null ? null : ResolvePath(ConfigPath);
         var configuration = MetadataDb is null
             ? AmpDeployment.FindConfiguration(path, location)
-            : AmpDeployment.ConfigurationForDatabase(MetadataDb, location);
+            : AmpConfiguration.ForDatabase(MetadataDb, location);
         if (ShouldProcess(AmpDeployment.DatabaseName(configuration), "Create or update Amp's tables"))
         {
             RunOrThrow(async (pipeline, cancellationToken) =>

@@ -47,7 +47,8 @@ public sealed class NewAmpConfigurationCommand : AmpCmdlet
             try
             {
                 Directory.CreateDirectory(System.IO.Path.GetDirectoryName(path)!);
-                AmpConfiguration.WriteTemplate(path, Setting.Cast<DictionaryEntry>().ToDictionary(
+                using var file = File.CreateText(path);
+                AmpConfiguration.WriteTemplate(file, Setting.Cast<DictionaryEntry>().ToDictionary(
                     entry => entry.Key.ToString()!, entry => Text(entry.Value), StringComparer.Ordinal));
                 WriteObject(new FileInfo(path));
             }

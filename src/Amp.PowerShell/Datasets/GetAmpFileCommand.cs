@@ -27,6 +27,10 @@ public sealed class GetAmpFileCommand : AmpDeploymentCmdlet
     [SupportsWildcards]
     public string[]? Table { get; set; }
 
+    /// <summary>Counts the rows too, which opens each file.</summary>
+    [Parameter]
+    public SwitchParameter IncludeRowCount { get; set; }
+
     /// <inheritdoc/>
     protected override void ProcessRecord()
     {
@@ -42,7 +46,8 @@ public sealed class GetAmpFileCommand : AmpDeploymentCmdlet
             {
                 await foreach (var file in deployment.Client.GetFilesAsync(table, cancellationToken))
                 {
-                    await pipeline.OutputAsync(file);
+                    await pipeline.OutputAsync(
+                        IncludeRowCount ? await deployment.WithRowCountAsync(file, cancellationToken) : file);
                 }
             }
         });

@@ -29,5 +29,6 @@ public sealed class NewAmpDatasetManifestCommand : AmpCmdlet
 
     /// <inheritdoc/>
     protected override void ProcessRecord() =>
-        WriteObject(EvmRpcManifest.Generate(Network, StartBlock, FinalizedBlocksOnly, Table));
+        RunOrThrow((pipeline, _) => pipeline.OutputAsync(
+            EvmRpcManifest.Generate(Network, StartBlock, FinalizedBlocksOnly, Table).ToJson()).AsTask());
 }

@@ -61,8 +61,6 @@ public sealed class GetAmpSyncEventCommand : AmpCmdlet
     protected override void ProcessRecord()
     {
         var location = SessionState.Path.CurrentFileSystemLocation.ProviderPath;
-        var datasets = new NameFilter(Dataset);
-        var tables = new NameFilter(Table);
         Run(async (pipeline, cancellationToken) =>
         {
             var kafka = BootstrapServers is null
@@ -70,26 +68,25 @@ public sealed class GetAmpSyncEventCommand : AmpCmdlet
                 : new KafkaEventOptions { Brokers = BootstrapServers };
             var options = new SyncEventReadOptions
             {
-                Kafka = Topic is null ? kafka : kafka with { Topic = Topic },
-                Start = Since is { } since ? SyncEventStart.At(since)
-                    : Follow && !FromBeginning ? SyncEventStart.End
-                    : SyncEventStart.Beginning,
+                From = Follow && !FromBeginning ? SyncEventReadStart.End : SyncEventReadStart.Beginning,
+                Since = Since,
                 Follow = Follow,
+                EventTypes = EventType,
+                Datasets = Dataset ?? [],
+                Tables = Table ?? [],
+                JobIds = JobId,
             };
             var left = First;
-            await foreach (var result in SyncEventReader.ReadAsync(options, cancellationToken))
+            await foreach (var result in new SyncEventReader(Topic is null ? kafka : kafka with { Topic = Topic })
+                .ReadAsync(options, cancellationToken))
             {
                 if (result.Error is { } error)
                 {
                     await pipeline.ErrorAsync(error);
                 }
-                else if (result.Event is { } e
-                    && (EventType.Length == 0 || EventType.Contains(e.EventType))
-                    && (JobId.Length == 0 || JobId.Contains(e.JobId))
-                    && datasets.IsMatch(e.Dataset)
-                    && tables.IsMatch(e.Table))
+                else
                 {
-                    await pipeline.OutputAsync(e);
+                    await pipeline.OutputAsync(result.Event!);
                     if (--left == 0)
                     {
                         return;

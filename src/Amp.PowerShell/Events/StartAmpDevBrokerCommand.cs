@@ -32,7 +32,7 @@ public sealed class StartAmpDevBrokerCommand : AmpCmdlet
         var owner = Runspace.DefaultRunspace.InstanceId;
         RunOrThrow(async (pipeline, cancellationToken) =>
         {
-            var broker = await DevBroker.StartAsync(options, cancellationToken);
+            var broker = await DevBroker.StartAsync(options, cancellationToken: cancellationToken);
             AmpSession.Brokers.Add(broker.BootstrapServers, broker, owner);
             await pipeline.OutputAsync(new AmpDevBroker { BootstrapServers = broker.BootstrapServers, Topics = Topic });
         });

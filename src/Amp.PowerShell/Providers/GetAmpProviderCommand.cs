@@ -20,11 +20,15 @@ public sealed class GetAmpProviderCommand : AmpDeploymentCmdlet
         var filter = new NameFilter(Name);
         Run(async (deployment, pipeline, cancellationToken) =>
         {
-            foreach (var provider in deployment.GetProviders())
+            foreach (var name in deployment.Providers.Names.Where(name => filter.IsMatch(name)))
             {
-                if (filter.IsMatch(provider.Name))
+                try
                 {
-                    await pipeline.OutputAsync(provider);
+                    await pipeline.OutputAsync(await deployment.Providers.GetAsync(name, cancellationToken));
+                }
+                catch (AmpException e)
+                {
+                    await pipeline.ErrorAsync(e);
                 }
             }
 

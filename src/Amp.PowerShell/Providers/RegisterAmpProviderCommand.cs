@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using System.Net;
+using Amp.Configuration;
 using Amp.Datasets;
 using Amp.PowerShell.Common;
 
@@ -69,19 +70,17 @@ public sealed class RegisterAmpProviderCommand : AmpDeploymentCmdlet
             return;
         }
 
-        var definition = new ProviderDefinition
+        var defaults = new ProviderConfig { Name = Name, Kind = Kind, Network = Network, Url = Secret.ForUrl(Url) };
+        var provider = defaults with
         {
-            Kind = Kind,
-            Network = Network,
-            Url = Url,
             AuthHeader = AuthHeader,
-            AuthToken = AuthToken is null ? null : new NetworkCredential("", AuthToken).Password,
-            ConcurrentRequestLimit = ConcurrentRequestLimit,
-            RpcBatchSize = RpcBatchSize,
+            AuthToken = AuthToken is null ? null : new Secret(new NetworkCredential("", AuthToken).Password),
+            ConcurrentRequestLimit = ConcurrentRequestLimit ?? defaults.ConcurrentRequestLimit,
+            RpcBatchSize = RpcBatchSize ?? defaults.RpcBatchSize,
             RateLimitPerMinute = RateLimitPerMinute,
-            FetchReceiptsPerTx = FetchReceiptsPerTx.IsPresent ? true : null,
+            FetchReceiptsPerTx = FetchReceiptsPerTx,
         };
         Run(async (deployment, pipeline, cancellationToken) =>
-            await pipeline.OutputAsync(await deployment.RegisterProviderAsync(Name, definition, Force, cancellationToken)));
+            await pipeline.OutputAsync(await deployment.Providers.RegisterAsync(provider, Force, cancellationToken)));
     }
 }

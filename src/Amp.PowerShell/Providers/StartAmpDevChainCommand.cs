@@ -1,6 +1,6 @@
 using System.Management.Automation;
 using System.Management.Automation.Runspaces;
-using Amp.Extraction.DevChain;
+using Amp.Extraction.DevChains;
 using Amp.PowerShell.Common;
 
 namespace Amp.PowerShell.Providers;
@@ -17,7 +17,7 @@ public sealed class StartAmpDevChainCommand : AmpCmdlet
 
     /// <summary>Seed that all blocks follow from; the same seed gives the same chain.</summary>
     [Parameter(Position = 0)]
-    public long Seed { get; set; } = 1;
+    public ulong Seed { get; set; } = 1;
 
     /// <summary>Number of blocks the chain has at the start.</summary>
     [Parameter]
@@ -35,22 +35,20 @@ public sealed class StartAmpDevChainCommand : AmpCmdlet
 
     /// <summary>Chain id it answers with.</summary>
     [Parameter(ParameterSetName = Generated)]
-    public ulong ChainId { get; set; } = 31_337;
+    public ulong ChainId { get; set; } = DevChainOptions.DefaultChainId;
 
     /// <summary>Mean number of transactions in a block.</summary>
     [Parameter(ParameterSetName = Generated)]
     [ValidateRange(0, 1_000)]
     public int TransactionsPerBlock { get; set; } = 12;
 
-    /// <summary>A recorded block to replay: the result of <c>eth_getBlockByNumber</c> as a JSON file.</summary>
+    /// <summary>
+    /// Recorded blocks to replay, renumbered and varied: <c>NAME.block.json</c> (what <c>eth_getBlockByNumber</c> answered) with
+    /// <c>NAME.receipts.json</c> beside it, or a folder of such pairs.
+    /// </summary>
     [Parameter(ParameterSetName = Replayed, Mandatory = true)]
     [ValidateNotNullOrEmpty]
-    public string ReplayBlock { get; set; } = "";
-
-    /// <summary>The receipts of that block: the result of <c>eth_getBlockReceipts</c> as a JSON file.</summary>
-    [Parameter(ParameterSetName = Replayed, Mandatory = true)]
-    [ValidateNotNullOrEmpty]
-    public string ReplayReceipts { get; set; } = "";
+    public string? ReplayPath { get; set; }
 
     /// <inheritdoc/>
     protected override void ProcessRecord()
@@ -66,17 +64,22 @@ public sealed class StartAmpDevChainCommand : AmpCmdlet
             BlockCount = BlockCount,
             BlockTime = BlockTime,
             Port = Port,
-            ChainId = ChainId,
+            ChainId = ParameterSetName == Generated ? ChainId : null,
             TransactionsPerBlock = TransactionsPerBlock,
-            ReplayBlock = ParameterSetName == Replayed ? ResolvePath(ReplayBlock) : null,
-            ReplayReceipts = ParameterSetName == Replayed ? ResolvePath(ReplayReceipts) : null,
+            ReplayPath = ReplayPath is null ? null : ResolvePath(ReplayPath),
         };
         var owner = Runspace.DefaultRunspace.InstanceId;
         RunOrThrow(async (pipeline, cancellationToken) =>
         {
             var chain = await DevChain.StartAsync(options, cancellationToken);
             AmpSession.Chains.Add(chain.Url.ToString(), chain, owner);
-            await pipeline.OutputAsync(chain.Describe());
+            await pipeline.OutputAsync(new AmpDevChain
+            {
+                Url = chain.Url.ToString(),
+                ChainId = chain.ChainId,
+                Head = chain.Head,
+                Seed = Seed,
+            });
         });
     }
 }

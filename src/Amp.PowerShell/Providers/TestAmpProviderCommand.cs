@@ -20,9 +20,9 @@ public sealed class TestAmpProviderCommand : AmpDeploymentCmdlet
         var filter = new NameFilter(Name);
         Run(async (deployment, pipeline, cancellationToken) =>
         {
-            foreach (var provider in deployment.GetProviders().Where(provider => filter.IsMatch(provider.Name)))
+            foreach (var name in deployment.Providers.Names.Where(name => filter.IsMatch(name)))
             {
-                await pipeline.OutputAsync(await deployment.TestProviderAsync(provider.Name, cancellationToken));
+                await pipeline.OutputAsync(await deployment.Providers.TestAsync(name, cancellationToken));
             }
 
             foreach (var name in filter.Missing)

@@ -1,6 +1,5 @@
 using System.Management.Automation;
 using System.Management.Automation.Runspaces;
-using Amp.Configuration;
 using Amp.Hosting;
 using Amp.PowerShell.Common;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -47,9 +46,9 @@ public sealed class StartAmpWorkerCommand : AmpCmdlet
         var configPath = ConfigPath is null ? null : ResolvePath(ConfigPath);
         var ampDir = ResolvePath(AmpDir);
         var owner = Runspace.DefaultRunspace.InstanceId;
-        RunOrThrow(async (pipeline, cancellationToken) =>
+        RunOrThrow((_, _) =>
         {
-            Configuration.NodeId.Validate(NodeId);
+            Amp.Configuration.NodeId.Validate(NodeId);
             if (AmpSession.Workers.Find(NodeId) is not null)
             {
                 throw new AmpException("WorkerAlreadyRunning", AmpErrorKind.Conflict, $"Worker '{NodeId}' already runs in this process.")
@@ -58,6 +57,8 @@ public sealed class StartAmpWorkerCommand : AmpCmdlet
                     RecommendedAction = $"Stop it with 'Stop-AmpWorker {NodeId}', or start another with a node id of its own.",
                 };
             }
+
+            return Task.CompletedTask;
         });
         if (!ShouldProcess(NodeId, "Start worker"))
         {
@@ -90,7 +91,7 @@ public sealed class StartAmpWorkerCommand : AmpCmdlet
     private async Task<AmpDeployment> OpenAsync(
         string? configPath, string ampDir, string location, CancellationToken cancellationToken)
     {
-        if (ParameterSetName == ByConfiguration && configPath is null && AmpSession.Current is { Configuration.HasFolders: true } current)
+        if (ParameterSetName == ByConfiguration && configPath is null && AmpSession.Current is { Configuration.IsFromFile: true } current)
         {
             return current;
         }

@@ -16,6 +16,9 @@ public sealed record AmpConfiguration
     /// <summary>The file it was read from, as an absolute path.</summary>
     public required string Path { get; init; }
 
+    /// <summary>Whether there is such a file; false for a configuration made of a database address alone.</summary>
+    public bool IsFromFile { get; init; } = true;
+
     /// <summary>Name of this machine's worker; null when neither file nor environment name it.</summary>
     public string? NodeId { get; init; }
 
@@ -112,6 +115,24 @@ public sealed record AmpConfiguration
         CheckTogether(reader);
         reader.ThrowIfFaulty("InvalidConfiguration", path, "configuration");
         return Build(reader, path);
+    }
+
+    /// <summary>
+    /// A configuration without a file: all defaults, the environment's overrides, and the database given. Folders are
+    /// those beside a file that would be in <paramref name="folder"/>.
+    /// </summary>
+    /// <param name="databaseUrl">The metadata database, <c>postgresql://…</c>.</param>
+    /// <param name="folder">The folder; absolute.</param>
+    /// <exception cref="AmpException"><c>InvalidConfiguration</c> for an address or override that cannot be used.</exception>
+    public static AmpConfiguration ForDatabase(string databaseUrl, string folder)
+    {
+        var path = System.IO.Path.Combine(folder, "config.toml");
+        var reader = new SettingReader(AmpSettings.All);
+        reader.ReadEnvironment(ProcessEnvironment(), Prefix);
+        reader.ReadVariable(AmpSettings.DatabaseUrl, "the database address", databaseUrl);
+        CheckTogether(reader);
+        reader.ThrowIfFaulty("InvalidConfiguration", path, "configuration");
+        return Build(reader, path) with { IsFromFile = false };
     }
 
     /// <summary>Writes a configuration file with a comment on every key; keys without a value given are commented out.</summary>

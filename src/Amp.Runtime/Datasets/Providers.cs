@@ -10,7 +10,7 @@ internal static class Providers
         AmpConfiguration configuration, string kind, string network, CancellationToken cancellationToken)
     {
         var store = new ProviderStore(configuration.ProvidersDir);
-        if ((await store.FindForNetworkAsync(kind, network, cancellationToken)).FirstOrDefault() is { } provider)
+        if (await store.FindForNetworkAsync(kind, network, cancellationToken) is [var provider, ..])
         {
             return provider;
         }

@@ -1,3 +1,4 @@
+using System.Text;
 using Amp.Parquet;
 
 namespace Amp.Datasets;
@@ -22,6 +23,9 @@ public sealed record RawManifest
 
     /// <summary>Its tables, in ordinal order of their names.</summary>
     public required IReadOnlyList<RawManifestTable> Tables { get; init; }
+
+    /// <summary>The manifest as canonical JSON: what is stored, and what its hash is of.</summary>
+    public string ToJson() => Encoding.UTF8.GetString(ManifestJson.Write(this));
 }
 
 /// <summary>A table of a raw dataset.</summary>

@@ -2,7 +2,10 @@ using Amp.Configuration;
 using Amp.Datasets;
 using Amp.Events;
 using Amp.MetadataDb;
+using Amp.Parquet;
+using Amp.Storage;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Amp.Hosting;
 
@@ -23,7 +26,7 @@ public sealed class AmpDeployment : IAsyncDisposable
         Connection = new AmpConnection
         {
             MetadataDb = database.Description,
-            ConfigPath = configuration.Path,
+            ConfigPath = configuration.IsFromFile ? configuration.Path : null,
             DataDir = configuration.DataDir,
             ProvidersDir = configuration.ProvidersDir,
             ManifestsDir = configuration.ManifestsDir,
@@ -102,13 +105,24 @@ public sealed class AmpDeployment : IAsyncDisposable
     public static async Task<IReadOnlyList<string>> MigrateAsync(AmpConfiguration configuration, CancellationToken cancellationToken)
     {
         await using var database = await MetadataDatabase.ConnectAsync(
-            DatabaseUrl(configuration), configuration.MetadataDb.PoolSize, null, cancellationToken);
+            DatabaseUrl(configuration), configuration.MetadataDb.PoolSize, NullLoggerFactory.Instance, cancellationToken);
         return await database.InitializeAsync(autoMigrate: true, cancellationToken);
     }
 
     /// <summary>The database's address without its password, to show to a user.</summary>
     /// <param name="configuration">The configuration that names it.</param>
     public static string DatabaseName(AmpConfiguration configuration) => Redaction.Url(DatabaseUrl(configuration));
+
+    /// <summary>A file with the number of its rows, read from its footer.</summary>
+    /// <param name="file">The file.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="AmpException"><c>StorageFailed</c> when the file cannot be opened; errors of a footer that cannot be read.</exception>
+    public async Task<AmpFile> WithRowCountAsync(AmpFile file, CancellationToken cancellationToken)
+    {
+        await using var content = new SegmentStore(Configuration.DataDir).OpenRead(Path.GetRelativePath(Configuration.DataDir, file.FullName));
+        var footer = await ParquetFooter.ReadAsync(content, file.FullName, cancellationToken);
+        return file with { RowCount = footer.RowCount };
+    }
 
     /// <summary>Disconnects, and stops the database server that this started.</summary>
     public async ValueTask DisposeAsync()
