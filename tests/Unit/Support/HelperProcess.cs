@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Amp.MetadataDb;
+using Amp.Workers;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Amp.Support;
@@ -40,6 +41,11 @@ internal sealed class HelperProcess : IDisposable
         {
             case ["own-postgres", var folder]:
                 await ManagedPostgres.StartAsync(folder, NullLoggerFactory.Instance);
+                break;
+            case ["run-worker", var url, var nodeId]:
+                var database = await MetadataDatabase.ConnectAsync(url, 5, NullLoggerFactory.Instance);
+                var build = new AmpBuildInfo(null, null, null, null);
+                await new WorkerService(database, nodeId, build, new FakeExecutor(), NullLoggerFactory.Instance).StartAsync();
                 break;
             default:
                 return 2;
