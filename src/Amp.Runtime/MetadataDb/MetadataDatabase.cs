@@ -1,3 +1,4 @@
+using System.Data.Common;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 
@@ -65,12 +66,15 @@ public sealed class MetadataDatabase : IAsyncDisposable
         ArgumentException.ThrowIfNullOrWhiteSpace(postgresUrl);
         ArgumentOutOfRangeException.ThrowIfLessThan(poolSize, 1);
         var settings = PostgresUrl.Parse(postgresUrl);
-        if (!settings.ContainsKey("Timeout"))
+
+        // The typed builder cannot tell a value that was given from a default.
+        var given = new DbConnectionStringBuilder { ConnectionString = settings.ConnectionString };
+        if (!given.ContainsKey("Timeout"))
         {
             settings.Timeout = ConnectTimeoutSeconds;
         }
 
-        if (!settings.ContainsKey("GSS Encryption Mode"))
+        if (!given.ContainsKey("GSS Encryption Mode"))
         {
             settings.GssEncryptionMode = GssEncryptionMode.Disable;
         }

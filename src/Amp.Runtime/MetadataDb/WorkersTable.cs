@@ -70,7 +70,7 @@ public sealed class WorkersTable
         for (var i = 0; i < pattern.Length; i++)
         {
             var close = pattern[i] == '[' ? pattern.IndexOf(']', i) : -1;
-            if (close > i + 1 && pattern.AsSpan(i + 1, close - i - 1).IndexOfAnyExcept(WorkerNames.PatternSetCharacters) < 0)
+            if (close > i + 1 && IsSet(pattern.AsSpan(i + 1, close - i - 1)))
             {
                 regex.Append(pattern, i, close - i + 1);
                 i = close;
@@ -86,6 +86,24 @@ public sealed class WorkersTable
         }
 
         return regex.Append('$').ToString();
+    }
+
+    private static bool IsSet(ReadOnlySpan<char> set)
+    {
+        if (set.IndexOfAnyExcept(WorkerNames.PatternSetCharacters) >= 0)
+        {
+            return false;
+        }
+
+        for (var dash = 1; dash < set.Length - 1; dash++)
+        {
+            if (set[dash] == '-' && set[dash - 1] > set[dash + 1])
+            {
+                return false;
+            }
+        }
+
+        return true;
     }
 
     private static AmpWorker Map(NpgsqlDataReader reader) => new()

@@ -227,6 +227,24 @@ public sealed class WorkerServiceTests(PostgresFixture postgres)
     }
 
     [ToolFact("postgres")]
+    public async Task Start_AfterTheWorkersProcessWasKilled_ResumesItsJobs()
+    {
+        await using var test = await postgres.CreateAsync();
+        using var process = HelperProcess.Start("run-worker", test.Url, Node);
+        await process.ReadyAsync();
+        var (jobId, _) = await test.Database.Jobs.ScheduleAsync(Node, TestData.Descriptor(), "key");
+        await StatusAsync(test, jobId, AmpJobStatus.Running);
+
+        process.Kill();
+        var executor = new FakeExecutor { Work = (_, _) => Task.CompletedTask };
+        await using var worker = Worker(test, executor);
+        await worker.StartAsync();
+
+        await StatusAsync(test, jobId, AmpJobStatus.Completed);
+        Assert.Equal(jobId, Assert.Single(executor.Begun).JobId);
+    }
+
+    [ToolFact("postgres")]
     public async Task StopAsync_WithAJobThatDoesNotListen_EndsAtItsLimit()
     {
         await using var test = await postgres.CreateAsync();
