@@ -235,8 +235,8 @@ internal sealed class ColumnChunkWriter : IDisposable
             return PageEncoding.Plain;
         }
 
-        _fallback = encoder.ChoosePlainOrPacked(_page, out var size);
-        if (_leaf.Type != ArrowType.Boolean && _options.DictionaryBytes > 0 && encoder.DictionaryPays(_page, _dictionary, size))
+        _fallback = encoder.ChoosePlainOrPacked(_page, out var cost);
+        if (_leaf.Type != ArrowType.Boolean && _options.DictionaryBytes > 0 && encoder.DictionaryPays(_page, _dictionary, cost))
         {
             _encoding = PageEncoding.RleDictionary;
         }

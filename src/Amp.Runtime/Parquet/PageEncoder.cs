@@ -16,49 +16,48 @@ internal sealed class PageEncoder(PageCompressor compressor) : IDisposable
     /// <summary>The format's number of dictionary pages.</summary>
     public const int DictionaryPage = 2;
 
+    private const int UnpackingShare = 64;
     private readonly ByteBuffer _body = new(1 << 16);
     private readonly ByteBuffer _compressed = new(1 << 16);
     private readonly ByteBuffer _header = new(64);
     private int[] _indices = [];
 
-    /// <summary>The encoding other than a dictionary that makes a page's values smallest.</summary>
-    public PageEncoding ChoosePlainOrPacked(ColumnBuffer page, out int size)
+    /// <summary>The encoding other than a dictionary that makes a page's values cheapest.</summary>
+    public PageEncoding ChoosePlainOrPacked(ColumnBuffer page, out int cost)
     {
-        size = EncodedSize(page, PageEncoding.Plain);
+        cost = EncodedCost(page, PageEncoding.Plain);
         var packed = ParquetTypes.PhysicalTypeOf(page.Leaf.Type) switch
         {
             PhysicalType.Boolean => PageEncoding.Rle,
             PhysicalType.Int32 or PhysicalType.Int64 => PageEncoding.DeltaBinaryPacked,
             _ => PageEncoding.Plain,
         };
-        if (packed == PageEncoding.Plain || EncodedSize(page, packed) is var packedSize && packedSize >= size)
+        if (packed == PageEncoding.Plain || EncodedCost(page, packed) is var packedCost && packedCost >= cost)
         {
             return PageEncoding.Plain;
         }
 
-        size = packedSize;
+        cost = packedCost;
         return packed;
     }
 
     /// <summary>
-    /// Whether a dictionary takes no more than <paramref name="size"/> bytes for a page's values. Leaves the values in
-    /// the dictionary when it does; clears it when not.
+    /// Whether a dictionary costs no more than <paramref name="cost"/> for a page's values. Leaves the values in the
+    /// dictionary when so; clears it when not.
     /// </summary>
-    public bool DictionaryPays(ColumnBuffer page, ValueDictionary dictionary, int size)
+    public bool DictionaryPays(ColumnBuffer page, ValueDictionary dictionary, int cost)
     {
         // Values that hardly ever repeat have no use for it.
         if (TryIndex(page, dictionary, out var indices) && dictionary.Count <= page.ValueCount * 9L / 10)
         {
             _body.Clear();
             EncodeIndices(indices, dictionary.Count);
-            if (CompressBody() is var indicesSize && indicesSize <= size)
+            var indicesCost = BodyCost();
+            _body.Clear();
+            _body.Write(dictionary.Content);
+            if (indicesCost + BodyCost() <= cost)
             {
-                _body.Clear();
-                _body.Write(dictionary.Content);
-                if (indicesSize + CompressBody() <= size)
-                {
-                    return true;
-                }
+                return true;
             }
         }
 
@@ -145,12 +144,16 @@ internal sealed class PageEncoder(PageCompressor compressor) : IDisposable
         return new PageSize(_header.Length + _body.Length, _header.Length + _compressed.Length);
     }
 
-    private int EncodedSize(ColumnBuffer page, PageEncoding encoding)
+    private int EncodedCost(ColumnBuffer page, PageEncoding encoding)
     {
         _body.Clear();
         EncodeValues(page, encoding);
-        return CompressBody();
+        return BodyCost();
     }
+
+    // What a page takes in the file, and a little for what readers must unpack: repeats that compression takes out are
+    // better not put in.
+    private int BodyCost() => CompressBody() + (_body.Length / UnpackingShare);
 
     private int CompressBody()
     {

@@ -119,7 +119,8 @@ internal ref struct ThriftCompactReader(ReadOnlySpan<byte> input)
         _depth--;
     }
 
-    private byte ReadByte() => (uint)Position < (uint)_input.Length ? _input[Position++] : throw Malformed();
+    /// <summary>Reads a byte, or a boolean that is a list's element.</summary>
+    public byte ReadByte() => (uint)Position < (uint)_input.Length ? _input[Position++] : throw Malformed();
 
     private int ReadLength()
     {

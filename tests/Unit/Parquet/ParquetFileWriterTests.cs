@@ -338,7 +338,7 @@ public sealed class ParquetFileWriterTests : IDisposable
         foreach (var distinct in new[] { 0, 20 })
         {
             var table = new RandomTable(RandomTable.AllTypes, seed: 42 + distinct, distinct);
-            await WriteAsync(table, options with { DataPageRows = 100, MaxRowGroupRows = 600 }, [250, 0, 1, 449, 100, 200]);
+            await WriteAsync(table, options with { DataPageRows = 100, MaxRowGroupRows = 300 }, [150, 0, 1, 249, 100]);
 
             var rows = await DuckDb.QueryAsync($"from {Source}");
 
