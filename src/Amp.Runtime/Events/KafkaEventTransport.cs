@@ -14,6 +14,9 @@ internal sealed class KafkaEventTransport : IEventTransport
     private IProducer<string, byte[]> _producer;
     private Task<ProbeResult>? _probe;
 
+    // Set by the client's threads: from then on every message fails, with the code of what broke the client.
+    private volatile bool _broken;
+
     /// <summary>Makes the client; connects in the background.</summary>
     /// <exception cref="AmpException"><c>KafkaLibraryMissing</c> or <c>KafkaConfigurationInvalid</c>.</exception>
     public KafkaEventTransport(KafkaEventOptions options, TimeProvider time, ILogger logger)
@@ -57,6 +60,7 @@ internal sealed class KafkaEventTransport : IEventTransport
     public async Task ResetAsync()
     {
         await DisposeAsync();
+        _broken = false;
         _producer = Build();
     }
 
@@ -75,7 +79,11 @@ internal sealed class KafkaEventTransport : IEventTransport
     private IProducer<string, byte[]> Build() => KafkaClients.Build(() =>
         new ProducerBuilder<string, byte[]>(_settings)
             .SetLogHandler((_, message) => _log.Write(message))
-            .SetErrorHandler((_, error) => _log.Write(error))
+            .SetErrorHandler((_, error) =>
+            {
+                _broken |= error.IsFatal;
+                _log.Write(error);
+            })
             .Build());
 
     private ProbeResult Probe()
@@ -95,10 +103,10 @@ internal sealed class KafkaEventTransport : IEventTransport
         }
     }
 
-    private static SendResult Understand(Error error) => !error.IsError
+    private SendResult Understand(Error error) => !error.IsError
         ? new SendResult(SendOutcome.Delivered)
         : new SendResult(
-            error.IsFatal ? SendOutcome.Broken
+            _broken || error.IsFatal ? SendOutcome.Broken
             : error.Code is ErrorCode.MsgSizeTooLarge or ErrorCode.RecordListTooLarge ? SendOutcome.Impossible
             : KafkaClients.IsUnreachable(error.Code) ? SendOutcome.Unanswered
             : SendOutcome.Refused,
