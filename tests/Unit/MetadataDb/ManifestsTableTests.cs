@@ -1,3 +1,4 @@
+using Amp.Datasets;
 using Amp.Support;
 
 namespace Amp.MetadataDb;
@@ -71,7 +72,7 @@ public sealed class ManifestsTableTests(PostgresFixture postgres)
         {
             var shuffled = ordered.ToArray();
             random.Shuffle(shuffled);
-            Assert.Equal(ordered, shuffled.Order(VersionOrder.Instance));
+            Assert.Equal(ordered, shuffled.Order(SemanticVersion.TextOrder));
         }
     }
 
