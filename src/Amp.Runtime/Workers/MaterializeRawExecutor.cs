@@ -3,6 +3,7 @@ using Amp.Datasets;
 using Amp.Events;
 using Amp.Extraction;
 using Amp.Extraction.EvmRpc;
+using Amp.Extraction.Verification;
 using Amp.MetadataDb;
 using Amp.Parquet;
 using Amp.Storage;
@@ -66,9 +67,14 @@ internal sealed class MaterializeRawExecutor(
         var descriptor = job.Descriptor;
         var dataset = $"{descriptor.DatasetNamespace}/{descriptor.DatasetName}";
         RequireSupported(job);
+        if (descriptor.Verify)
+        {
+            VerificationError.RequireTables(manifest.Tables.Select(table => table.Name), dataset);
+        }
+
         await _store.EnsureWritableAsync(stop);
         TableSchema[] schemas = [.. manifest.Tables.Select(table => EvmTables.All.First(schema => schema.Name == table.Name))];
-        await using var source = await OpenSourceAsync(manifest, schemas, stop);
+        await using var source = await OpenSourceAsync(manifest, schemas, descriptor.Verify, stop);
         var wanted = await ResolveRangeAsync(source, manifest, descriptor.EndBlock!, dataset, stop);
 
         var targets = new List<TargetTable>();
@@ -114,8 +120,8 @@ internal sealed class MaterializeRawExecutor(
         return await new ManifestStore(configuration.ManifestsDir).ReadAsync(hash, file?.Path, cancellationToken);
     }
 
-    private async Task<EvmRpcBlockSource> OpenSourceAsync(
-        RawManifest manifest, IReadOnlyList<TableSchema> schemas, CancellationToken cancellationToken)
+    private async Task<IBlockSource> OpenSourceAsync(
+        RawManifest manifest, IReadOnlyList<TableSchema> schemas, bool verify, CancellationToken cancellationToken)
     {
         var provider = await Providers.RequireForNetworkAsync(configuration, manifest.Kind, manifest.Network, cancellationToken);
         var memoryBudget = (long)configuration.Extraction.MemoryBudgetMb << 20;
@@ -123,7 +129,9 @@ internal sealed class MaterializeRawExecutor(
         try
         {
             ProviderSource.RequireNetwork(provider, await source.GetChainIdAsync(cancellationToken));
-            return source;
+            return verify
+                ? new VerifyingBlockSource(source, VerifyingBlockSource.DefaultRetry, time, loggers.CreateLogger<VerifyingBlockSource>())
+                : source;
         }
         catch
         {
@@ -134,7 +142,7 @@ internal sealed class MaterializeRawExecutor(
 
     /// <summary>The job's blocks; all of them must be there.</summary>
     private static async Task<BlockRange> ResolveRangeAsync(
-        EvmRpcBlockSource source, RawManifest manifest, string endBlock, string dataset, CancellationToken cancellationToken)
+        IBlockSource source, RawManifest manifest, string endBlock, string dataset, CancellationToken cancellationToken)
     {
         var head = await source.GetHeadAsync(manifest.FinalizedBlocksOnly, cancellationToken);
         var end = EndBlock.Parse(endBlock).Resolve(head);
@@ -230,19 +238,14 @@ internal sealed class MaterializeRawExecutor(
 
     private static void RequireSupported(JobAssignment job)
     {
-        var demand = job.Descriptor switch
-        {
-            { EndBlock: null } => "has no end block (a continuous job)",
-            { Verify: true } => "asks for verification",
-            _ => null,
-        };
-        if (demand is not null)
+        if (job.Descriptor.EndBlock is null)
         {
             throw new AmpException(
-                "JobNotSupported", AmpErrorKind.InvalidInput, $"Job {job.JobId} {demand}, which this version cannot do.")
+                "JobNotSupported", AmpErrorKind.InvalidInput,
+                $"Job {job.JobId} has no end block (a continuous job), which this version cannot do.")
             {
                 Target = job.JobId,
-                RecommendedAction = "Start it with an end block and without verification, or run it on a worker that can.",
+                RecommendedAction = "Start it with an end block, or run it on a worker that can.",
             };
         }
     }
