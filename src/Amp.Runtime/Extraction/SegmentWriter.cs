@@ -14,13 +14,22 @@ internal sealed class SegmentWriter : IAsyncDisposable
     private readonly string _network;
     private readonly List<TableFile> _files = [];
     private BlockLink _first;
-    private BlockLink _last;
 
-    private SegmentWriter(string network, DateTimeOffset startedAt)
+    private SegmentWriter(string network, IReadOnlyList<TargetTable> tables, DateTimeOffset startedAt)
     {
         _network = network;
+        Tables = tables;
         StartedAt = startedAt;
     }
+
+    /// <summary>The tables that it has a file of.</summary>
+    public IReadOnlyList<TargetTable> Tables { get; }
+
+    /// <summary>Its last block so far.</summary>
+    public BlockLink Last { get; private set; }
+
+    /// <summary>Its blocks so far.</summary>
+    public BlockRange Blocks => new(_first.Number, Last.Number);
 
     /// <summary>When its first block came.</summary>
     public DateTimeOffset StartedAt { get; }
@@ -38,7 +47,7 @@ internal sealed class SegmentWriter : IAsyncDisposable
         DateTimeOffset now,
         CancellationToken cancellationToken)
     {
-        var segment = new SegmentWriter(network, now) { _first = batch.Blocks[0] };
+        var segment = new SegmentWriter(network, tables, now) { _first = batch.Blocks[0] };
         try
         {
             foreach (var table in tables)
@@ -64,7 +73,7 @@ internal sealed class SegmentWriter : IAsyncDisposable
         await Task.WhenAll(_files.Select(
             file => Task.Run(
                 () => file.Writer.WriteAsync(batch.Tables[file.Table.Index], cancellationToken).AsTask(), cancellationToken)));
-        _last = batch.Blocks[^1];
+        Last = batch.Blocks[^1];
     }
 
     /// <summary>
@@ -80,7 +89,7 @@ internal sealed class SegmentWriter : IAsyncDisposable
                 file.Table.Schema.Name,
                 file.Name,
                 now,
-                [new SegmentRange(_first.Number, _last.Number, _network, _last.Hash.ToString(), _first.ParentHash.ToString())]);
+                [new SegmentRange(_first.Number, Last.Number, _network, Last.Hash.ToString(), _first.ParentHash.ToString())]);
             var written = await file.Writer.CompleteAsync(metadata.ToKeyValueMetadata(), cancellationToken);
             var stored = await file.Pending.PublishAsync(cancellationToken);
             rows.Add(new NewFile
