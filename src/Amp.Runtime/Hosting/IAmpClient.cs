@@ -27,7 +27,7 @@ public interface IAmpClient : IAsyncDisposable
     /// </summary>
     Task<AmpJob> StartJobAsync(StartJobRequest request, CancellationToken cancellationToken);
 
-    /// <summary>Asks for a job to be stopped; throws <c>JobNotFound</c> or, when it has ended, <c>JobNotActive</c>.</summary>
+    /// <summary>Asks for a job to be stopped; throws <c>JobNotFound</c> or, when it has ended, <c>JobAlreadyTerminated</c>.</summary>
     Task<AmpJob> StopJobAsync(long jobId, CancellationToken cancellationToken);
 
     /// <summary>Stores a manifest and tags it with the reference's version (<c>dev</c> when it names none).</summary>
