@@ -10,6 +10,7 @@ internal sealed class GatedChain : IAsyncDisposable
     private readonly StubRpcServer _server = new((method, _) => throw new InvalidOperationException($"{method} was not forwarded"));
     private readonly HttpClient _http = new();
     private readonly Lock _lock = new();
+    private readonly SortedSet<ulong> _fetched = [];
     private ulong _last;
     private TaskCompletionSource _moved = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -19,7 +20,13 @@ internal sealed class GatedChain : IAsyncDisposable
         _last = last;
         _server.Handle = async (_, context, body) =>
         {
-            await PassAsync(LastBlockOf(body));
+            var blocks = BlocksOf(body);
+            lock (_lock)
+            {
+                _fetched.UnionWith(blocks);
+            }
+
+            await PassAsync(blocks.DefaultIfEmpty().Max());
             using var request = new StringContent(body, Encoding.UTF8, "application/json");
             using var response = await _http.PostAsync(chain, request);
             return await StubRpcServer.RespondAsync(context, (int)response.StatusCode, await response.Content.ReadAsStringAsync());
@@ -29,9 +36,6 @@ internal sealed class GatedChain : IAsyncDisposable
     /// <summary>Where it answers.</summary>
     public Uri Url => _server.Url;
 
-    /// <summary>Requests that have come in and not been answered.</summary>
-    public int UnderWay => _server.UnderWay;
-
     /// <summary>Lets through blocks up to <paramref name="last"/>, all by default.</summary>
     public void Open(ulong last = ulong.MaxValue)
     {
@@ -40,6 +44,17 @@ internal sealed class GatedChain : IAsyncDisposable
             _last = last;
             _moved.SetResult();
             _moved = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        }
+    }
+
+    /// <summary>Numbers of the blocks that were asked for since the last call, in order.</summary>
+    public IReadOnlyList<ulong> TakeFetchedBlocks()
+    {
+        lock (_lock)
+        {
+            var fetched = _fetched.ToArray();
+            _fetched.Clear();
+            return fetched;
         }
     }
 
@@ -69,15 +84,20 @@ internal sealed class GatedChain : IAsyncDisposable
         }
     }
 
-    private static ulong LastBlockOf(string body)
+    private static List<ulong> BlocksOf(string body)
     {
         using var document = JsonDocument.Parse(body);
         var root = document.RootElement;
-        return root.ValueKind == JsonValueKind.Array ? root.EnumerateArray().Max(BlockOf) : BlockOf(root);
-    }
+        var blocks = new List<ulong>();
+        foreach (var call in root.ValueKind == JsonValueKind.Array ? [.. root.EnumerateArray()] : new[] { root })
+        {
+            if (call.GetProperty("method").GetString()!.StartsWith("eth_getBlock", StringComparison.Ordinal)
+                && ulong.TryParse(call.GetProperty("params")[0].GetString().AsSpan(2), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out var block))
+            {
+                blocks.Add(block);
+            }
+        }
 
-    private static ulong BlockOf(JsonElement call) =>
-        call.GetProperty("method").GetString()!.StartsWith("eth_getBlock", StringComparison.Ordinal)
-        && call.GetProperty("params")[0].GetString() is { } number
-        && ulong.TryParse(number.AsSpan(2), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out var block) ? block : 0;
+        return blocks;
+    }
 }

@@ -1,6 +1,5 @@
 using System.Text;
 using System.Text.Json;
-using Amp.Hosting;
 
 namespace Amp.Support;
 
@@ -28,9 +27,12 @@ internal static class TableRows
     }
 
     /// <summary>Asserts that a table of two datasets has the same rows, each as often, and gives their number.</summary>
-    public static async Task<long> AssertSameAsync(TestDeployment deployment, string expected, string actual, string table)
+    public static async Task<long> AssertSameAsync(TestDeployment deployment, string expected, string actual, string table) =>
+        await AssertSameAsync(await SourceAsync(deployment, expected, table), await SourceAsync(deployment, actual, table));
+
+    /// <summary>Asserts that two tables of DuckDB's SQL have the same rows, each as often, and gives their number.</summary>
+    public static async Task<long> AssertSameAsync(string one, string other)
     {
-        var (one, other) = (await SourceAsync(deployment, expected, table), await SourceAsync(deployment, actual, table));
         var row = Assert.Single(await DuckDb.QueryAsync(
             $"""
             SELECT (SELECT count(*) FROM {one}) AS expected, (SELECT count(*) FROM {other}) AS actual,
