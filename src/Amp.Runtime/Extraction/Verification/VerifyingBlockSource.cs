@@ -19,6 +19,9 @@ internal sealed class VerifyingBlockSource(IBlockSource source, RpcRetryPolicy r
     public Task<ulong> GetHeadAsync(bool finalized, CancellationToken cancellationToken) => source.GetHeadAsync(finalized, cancellationToken);
 
     /// <inheritdoc/>
+    public Task<BlockLink?> GetLinkAsync(ulong number, CancellationToken cancellationToken) => source.GetLinkAsync(number, cancellationToken);
+
+    /// <inheritdoc/>
     public async IAsyncEnumerable<BlockBatch> ReadAsync(BlockRange range, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var verifier = new BlockVerifier();

@@ -1,0 +1,67 @@
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Amp.Extraction.EvmRpc;
+using Amp.Support;
+
+namespace Amp.EndToEnd;
+
+/// <summary>A real node's chain through a worker into Parquet files, read by DuckDB, against what the node itself answers.</summary>
+[Collection(EndToEndCollection.Name)]
+public sealed class AnvilEndToEndTests(PostgresFixture postgres)
+{
+    private const int Blocks = 510;
+    private const string Dataset = "anvil/chain";
+
+    [ToolFact("anvil", "postgres", "duckdb")]
+    public async Task Job_OnARealNode_WritesEveryValueThatTheNodeAnswers()
+    {
+        await using var node = await AnvilNode.StartAsync();
+        await node.MineAsync(Blocks);
+        await using var deployment = await TestDeployment.CreateAsync(postgres, ("writer.bytes", "100000"));
+        await deployment.RegisterProviderAsync(node.Url);
+        await deployment.RegisterDatasetAsync(Dataset);
+
+        await using (await deployment.StartWorkerAsync())
+        {
+            await deployment.CompleteJobAsync(Dataset, Blocks);
+        }
+
+        await TableChecks.AssertConsistentAsync(deployment.Deployment);
+        var expected = await AskAsync(node);
+        Assert.Equal(expected.Blocks, await TableRows.ReadAsync(deployment, Dataset, "blocks"));
+        Assert.Equal(expected.Transactions, await TableRows.ReadAsync(deployment, Dataset, "transactions"));
+        Assert.Equal(expected.Logs, await TableRows.ReadAsync(deployment, Dataset, "logs"));
+
+        Assert.Equal(Blocks + 1, expected.Blocks.Count);
+        foreach (var kind in new[] { "type=0", "type=1", "type=2", "status=true", "status=false", "to=null" })
+        {
+            Assert.True(expected.Transactions.Count(row => row.Contains($"\n{kind}\n", StringComparison.Ordinal)) > 100, $"few transactions have {kind}");
+        }
+
+        for (var topics = 0; topics <= 4; topics++)
+        {
+            Assert.True(expected.Logs.Count(row => 4 - row.Split("=null\n").Length + 1 == topics) > 400, $"few logs have {topics} topics");
+        }
+
+        Assert.True((await deployment.FilesAsync(Dataset, "blocks")).Count > 1);
+    }
+
+    private static async Task<(List<string> Blocks, List<string> Transactions, List<string> Logs)> AskAsync(AnvilNode node)
+    {
+        var (blocks, transactions, logs) = (new List<string>(), new List<string>(), new List<string>());
+        for (var number = 0; number <= Blocks; number++)
+        {
+            using var block = Parse(await node.CallAsync("eth_getBlockByNumber", $"0x{number:x}", true));
+            using var receipts = Parse(await node.CallAsync("eth_getBlockReceipts", $"0x{number:x}"));
+            Assert.Equal(block.RootElement.GetProperty("transactions").GetArrayLength(), receipts.RootElement.GetArrayLength());
+            blocks.AddRange(EvmOracle.Blocks(block.RootElement));
+            transactions.AddRange(EvmOracle.Transactions(block.RootElement, receipts.RootElement));
+            logs.AddRange(EvmOracle.Logs(block.RootElement, receipts.RootElement));
+        }
+
+        return (blocks, transactions, logs);
+    }
+
+    private static JsonDocument Parse(JsonNode? node) => JsonDocument.Parse(Encoding.UTF8.GetBytes(node!.ToJsonString()));
+}
