@@ -9,12 +9,21 @@ internal sealed class BlockCopies(TableCursor table, string rowName)
     private readonly ColumnCursor _timestamp = table["timestamp"];
 
     /// <summary>
-    /// Whether the table stands on a row of a block. A row that says so in one column and denies it in another is its
-    /// row too, one that <c>Require</c> refuses.
+    /// Whether the table stands on a row of a block: two of the three columns that say so do. A third one that says
+    /// otherwise makes it no other block's row, but one that <c>Require</c> refuses.
     /// </summary>
-    public bool AreOf(in BlockKey block) =>
-        table.HasRow
-        && (_number.UInt64 == block.Number || _internalNumber.UInt64 == block.Number || _hash.Value.SequenceEqual(block.Hash));
+    public bool AreOf(in BlockKey block)
+    {
+        if (!table.HasRow)
+        {
+            return false;
+        }
+
+        var isOfNumber = _number.UInt64 == block.Number;
+        var isOfInternalNumber = _internalNumber.UInt64 == block.Number;
+        return (isOfNumber && isOfInternalNumber)
+            || ((isOfNumber || isOfInternalNumber) && _hash.Value.SequenceEqual(block.Hash));
+    }
 
     /// <summary>Refuses a row, number <paramref name="index"/> of its table in the block, that is not in all columns the block's.</summary>
     public void Require(in BlockKey block, int index)

@@ -19,6 +19,7 @@ internal sealed class ReceiptEncoder(TableCursor transactions, TableCursor logs)
     private readonly ColumnCursor _data = logs["data"];
     private readonly BlockCopies _copies = new(logs, "log");
     private readonly RlpWriter _logs = new(16 * 1024);
+    private readonly LogsBloomCache _blooms = new();
     private readonly byte[] _bloom = new byte[LogsBloom.Length];
     private readonly byte[] _blockBloom = new byte[LogsBloom.Length];
     private ulong _cumulativeGas;
@@ -74,25 +75,22 @@ internal sealed class ReceiptEncoder(TableCursor transactions, TableCursor logs)
         if (_copies.AreOf(block))
         {
             throw VerificationError.Failed(
-                block.Number, $"{_logTransactionIndex.Name} of log {_logCount} is {_logTransactionIndex.UInt32}, out of order or more than the block has transactions");
+                block.Number,
+                $"{_logTransactionHash.Name} of log {_logCount} is 0x{Convert.ToHexStringLower(_logTransactionHash.Value)}, which no transaction has that it can belong to");
         }
     }
 
+    // A log is the transaction's whose hash it has: the hashes are proven by now, and no two are alike.
     private void EncodeLogs(in BlockKey block, int index, ReadOnlySpan<byte> transactionHash)
     {
         _bloom.AsSpan().Clear();
         _logs.Truncate();
         var list = _logs.BeginList();
-        while (_copies.AreOf(block))
+        while (_copies.AreOf(block) && _logTransactionHash.Value.SequenceEqual(transactionHash))
         {
-            var isOfIndex = _logTransactionIndex.UInt32 == (uint)index;
-            var isOfHash = _logTransactionHash.Value.SequenceEqual(transactionHash);
-            if (!isOfIndex && !isOfHash)
-            {
-                break;
-            }
-
-            RequireCopies(block, index, transactionHash, isOfIndex, isOfHash);
+            _copies.Require(block, _logCount);
+            Require(block, _logTransactionIndex, index);
+            Require(block, _logIndex, _logCount);
             EncodeLog(block);
             _logCount++;
             logs.MoveNext();
@@ -101,29 +99,18 @@ internal sealed class ReceiptEncoder(TableCursor transactions, TableCursor logs)
         _logs.EndList(list);
     }
 
-    private void RequireCopies(in BlockKey block, int index, ReadOnlySpan<byte> transactionHash, bool isOfIndex, bool isOfHash)
+    private void Require(in BlockKey block, ColumnCursor column, int expected)
     {
-        _copies.Require(block, _logCount);
-        if (!isOfIndex)
+        if (column.UInt32 != (uint)expected)
         {
-            throw VerificationError.Mismatch(block.Number, $"{_logTransactionIndex.Name} of log {_logCount}", $"{_logTransactionIndex.UInt32}", $"{index}");
-        }
-
-        if (!isOfHash)
-        {
-            throw VerificationError.Mismatch(block.Number, $"{_logTransactionHash.Name} of log {_logCount}", _logTransactionHash.Value, transactionHash);
-        }
-
-        if (_logIndex.UInt32 != (uint)_logCount)
-        {
-            throw VerificationError.Mismatch(block.Number, $"{_logIndex.Name} of log {_logCount}", $"{_logIndex.UInt32}", $"{_logCount}");
+            throw VerificationError.Mismatch(block.Number, $"{column.Name} of log {_logCount}", $"{column.UInt32}", $"{expected}");
         }
     }
 
     private void EncodeLog(in BlockKey block)
     {
         var log = _logs.BeginList();
-        LogsBloom.Add(_bloom, _address.Value);
+        _blooms.Add(_bloom, _address.Value);
         _logs.WriteBytes(_address.Value);
         var topics = _logs.BeginList();
         var isLast = false;
@@ -139,7 +126,7 @@ internal sealed class ReceiptEncoder(TableCursor transactions, TableCursor logs)
             }
             else
             {
-                LogsBloom.Add(_bloom, topic.Value);
+                _blooms.Add(_bloom, topic.Value);
                 _logs.WriteBytes(topic.Value);
             }
         }
