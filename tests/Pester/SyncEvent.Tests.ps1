@@ -69,16 +69,16 @@ Describe 'Get-AmpSyncEvent' {
         try {
             $output = [System.Management.Automation.PSDataCollection[psobject]]::new()
             $null = $shell.AddScript("Import-Module '$ModulePath'; Get-AmpSyncEvent -Follow | Where-Object EventType -eq sync.failed").BeginInvoke([System.Management.Automation.PSDataCollection[psobject]]::new(), $output)
-            $null = Register-AmpProvider dead deadnet http://127.0.0.1:1 -Force
-            $number = 0
+            $null = Register-AmpProvider wrong mainnet $deployment.Chain.Url
+            $script:number = 0
             Wait-Until -TimeoutSeconds 60 {
                 # Follow starts at the end of the topic, at a moment that cannot be seen: let jobs fail until one is seen.
-                $null = New-AmpDatasetManifest deadnet -StartBlock (++$script:number) | Register-AmpDataset demo/dead
-                $null = Start-AmpJob demo/dead 99 -ErrorAction Ignore | Wait-AmpJob -ErrorAction Ignore
+                $null = New-AmpDatasetManifest mainnet -StartBlock (++$script:number) | Register-AmpDataset demo/wrong
+                $null = Start-AmpJob demo/wrong 99 -ErrorAction Ignore | Wait-AmpJob -ErrorAction Ignore
                 $output.Count -gt 0
             }
             $output[0].EventType | Should -Be sync.failed
-            $output[0].ErrorMessage | Should -BeLike '*127.0.0.1:1*'
+            $output[0].ErrorMessage | Should -BeLike '*chain id 31337*'
             $output[0].ErrorType | Should -Not -BeNullOrEmpty
         }
         finally {
