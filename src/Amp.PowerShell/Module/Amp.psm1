@@ -15,3 +15,5 @@ if ($isReload -and $null -ne $addExportedCmdlet) {
         $null = $addExportedCmdlet.Invoke($ExecutionContext.SessionState.Module, @(, $cmdlet))
     }
 }
+
+$ExecutionContext.SessionState.Module.OnRemove = { [Amp.PowerShell.Common.ModuleCleanup]::Stop() }

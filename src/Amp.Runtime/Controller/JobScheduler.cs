@@ -35,7 +35,7 @@ public sealed class JobScheduler(MetadataDatabase database)
 
     private async Task<string> ChooseAsync(string? worker, CancellationToken cancellationToken)
     {
-        if (worker is not null && !WorkerNames.HasWildcards(worker))
+        if (worker is not null && !WorkersTable.HasWildcards(worker))
         {
             var exact = await database.Workers.GetAsync(worker, cancellationToken) ?? throw JobErrors.WorkerNotFound(worker);
             return exact.IsActive ? exact.NodeId : throw NoActiveWorker(

@@ -8,6 +8,14 @@ namespace Amp.Datasets;
 /// <summary>A version by the rules of semver.org 2.0: read, compared by precedence, written as it was read.</summary>
 internal sealed partial class SemanticVersion : IComparable<SemanticVersion>
 {
+    /// <summary>Orders versions as texts; a text that is no version comes first.</summary>
+    public static readonly IComparer<string> TextOrder = Comparer<string>.Create((left, right) =>
+    {
+        TryParse(left, out var x);
+        TryParse(right, out var y);
+        return Comparer<SemanticVersion>.Default.Compare(x, y);
+    });
+
     private readonly string _text;
     private readonly ulong[] _numbers;
     private readonly string[] _prerelease;

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Confluent.Kafka;
 using Microsoft.Extensions.Logging;
 
@@ -11,8 +12,15 @@ internal sealed class KafkaEventTransport : IEventTransport
     private readonly Dictionary<string, string> _settings;
     private readonly string _topic;
     private readonly KafkaClientLog _log;
+
+    // Reports not made yet: a client that is disposed of takes its messages with it without a word.
+    private readonly ConcurrentDictionary<long, Action<SendResult>> _outstanding = [];
     private IProducer<string, byte[]> _producer;
+    private long _sends;
     private Task<ProbeResult>? _probe;
+
+    // Set by the client's threads: from then on every message fails, with the code of what broke the client.
+    private volatile bool _broken;
 
     /// <summary>Makes the client; connects in the background.</summary>
     /// <exception cref="AmpException"><c>KafkaLibraryMissing</c> or <c>KafkaConfigurationInvalid</c>.</exception>
@@ -43,13 +51,15 @@ internal sealed class KafkaEventTransport : IEventTransport
     public void Send(string key, byte[] value, DateTimeOffset timestamp, Action<SendResult> report)
     {
         var message = new Message<string, byte[]> { Key = key, Value = value, Timestamp = new Timestamp(timestamp) };
+        var send = Interlocked.Increment(ref _sends);
+        _outstanding[send] = report;
         try
         {
-            _producer.Produce(_topic, message, delivery => report(Understand(delivery.Error)));
+            _producer.Produce(_topic, message, delivery => Settle(send, Understand(delivery.Error)));
         }
         catch (KafkaException e)
         {
-            report(Understand(e.Error));
+            Settle(send, Understand(e.Error));
         }
     }
 
@@ -57,6 +67,7 @@ internal sealed class KafkaEventTransport : IEventTransport
     public async Task ResetAsync()
     {
         await DisposeAsync();
+        _broken = false;
         _producer = Build();
     }
 
@@ -70,12 +81,28 @@ internal sealed class KafkaEventTransport : IEventTransport
         }
 
         await Task.Run(_producer.Dispose);
+        foreach (var send in _outstanding.Keys)
+        {
+            Settle(send, new SendResult(SendOutcome.Unanswered, "ClientEnded", "the Kafka client ended before an answer came"));
+        }
+    }
+
+    private void Settle(long send, SendResult result)
+    {
+        if (_outstanding.TryRemove(send, out var report))
+        {
+            report(result);
+        }
     }
 
     private IProducer<string, byte[]> Build() => KafkaClients.Build(() =>
         new ProducerBuilder<string, byte[]>(_settings)
             .SetLogHandler((_, message) => _log.Write(message))
-            .SetErrorHandler((_, error) => _log.Write(error))
+            .SetErrorHandler((_, error) =>
+            {
+                _broken |= error.IsFatal;
+                _log.Write(error);
+            })
             .Build());
 
     private ProbeResult Probe()
@@ -95,10 +122,10 @@ internal sealed class KafkaEventTransport : IEventTransport
         }
     }
 
-    private static SendResult Understand(Error error) => !error.IsError
+    private SendResult Understand(Error error) => !error.IsError
         ? new SendResult(SendOutcome.Delivered)
         : new SendResult(
-            error.IsFatal ? SendOutcome.Broken
+            _broken || error.IsFatal ? SendOutcome.Broken
             : error.Code is ErrorCode.MsgSizeTooLarge or ErrorCode.RecordListTooLarge ? SendOutcome.Impossible
             : KafkaClients.IsUnreachable(error.Code) ? SendOutcome.Unanswered
             : SendOutcome.Refused,

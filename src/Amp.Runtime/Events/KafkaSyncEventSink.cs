@@ -331,7 +331,8 @@ internal sealed class KafkaSyncEventSink : ISyncEventSink, IAsyncDisposable
                     Drop(entry, result);
                     break;
                 case SendOutcome.Broken:
-                    _broken = result;
+                    // What follows the first is what it purged.
+                    _broken ??= result;
                     Fail(entry, result);
                     break;
                 default:

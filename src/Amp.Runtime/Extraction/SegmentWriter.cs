@@ -15,14 +15,23 @@ internal sealed class SegmentWriter : IAsyncDisposable
     private readonly SegmentStore _store;
     private readonly List<TableFile> _files = [];
     private BlockLink _first;
-    private BlockLink _last;
 
-    private SegmentWriter(string network, SegmentStore store, DateTimeOffset startedAt)
+    private SegmentWriter(string network, IReadOnlyList<TargetTable> tables, SegmentStore store, DateTimeOffset startedAt)
     {
         _network = network;
         _store = store;
+        Tables = tables;
         StartedAt = startedAt;
     }
+
+    /// <summary>The tables that it has a file of.</summary>
+    public IReadOnlyList<TargetTable> Tables { get; }
+
+    /// <summary>Its last block so far.</summary>
+    public BlockLink Last { get; private set; }
+
+    /// <summary>Its blocks so far.</summary>
+    public BlockRange Blocks => new(_first.Number, Last.Number);
 
     /// <summary>When its first block came.</summary>
     public DateTimeOffset StartedAt { get; }
@@ -40,7 +49,7 @@ internal sealed class SegmentWriter : IAsyncDisposable
         DateTimeOffset now,
         CancellationToken cancellationToken)
     {
-        var segment = new SegmentWriter(network, store, now) { _first = batch.Blocks[0] };
+        var segment = new SegmentWriter(network, tables, store, now) { _first = batch.Blocks[0] };
         try
         {
             foreach (var table in tables)
@@ -66,7 +75,7 @@ internal sealed class SegmentWriter : IAsyncDisposable
         await Task.WhenAll(_files.Select(
             file => Task.Run(
                 () => file.Writer.WriteAsync(batch.Tables[file.Table.Index], cancellationToken).AsTask(), cancellationToken)));
-        _last = batch.Blocks[^1];
+        Last = batch.Blocks[^1];
     }
 
     /// <summary>
@@ -108,7 +117,7 @@ internal sealed class SegmentWriter : IAsyncDisposable
             file.Table.Schema.Name,
             file.Name,
             now,
-            [new SegmentRange(_first.Number, _last.Number, _network, _last.Hash.ToString(), _first.ParentHash.ToString())]);
+            [new SegmentRange(_first.Number, Last.Number, _network, Last.Hash.ToString(), _first.ParentHash.ToString())]);
         var written = await file.Writer.CompleteAsync(metadata.ToKeyValueMetadata(), cancellationToken);
         var stored = await file.Pending.PublishAsync(cancellationToken);
         return new NewFile

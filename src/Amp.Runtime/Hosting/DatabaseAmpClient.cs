@@ -65,7 +65,7 @@ internal sealed class DatabaseAmpClient(AmpConfiguration configuration, Metadata
         var dataset = request.Dataset;
         var hash = await database.Manifests.ResolveAsync(dataset.Namespace, dataset.Name, dataset.Version, cancellationToken);
         var manifest = await _manifests.ReadAsync(hash, (await database.Manifests.FindAsync(hash, cancellationToken))?.Path, cancellationToken);
-        if (EndBlock.Parse(request.EndBlock).Absolute is { } end)
+        if (request.EndBlock is { } text && EndBlock.Parse(text).Absolute is { } end)
         {
             EndBlock.RequireNotBefore(end, manifest.StartBlock, dataset.Dataset);
         }
@@ -76,6 +76,7 @@ internal sealed class DatabaseAmpClient(AmpConfiguration configuration, Metadata
             {
                 Kind = "materialize-raw",
                 EndBlock = request.EndBlock,
+                MaxWriters = request.MaxWriters,
                 DatasetNamespace = dataset.Namespace,
                 DatasetName = dataset.Name,
                 ManifestHash = hash,

@@ -60,9 +60,12 @@ public sealed record JobQuery
 
 /// <summary>What to extract, up to where, and who does it.</summary>
 /// <param name="Dataset">Dataset; without a version, <c>latest</c> and else <c>dev</c> is meant.</param>
-/// <param name="EndBlock">An absolute number, a negative number, <c>latest</c>.</param>
-public sealed record StartJobRequest(DatasetReference Dataset, string EndBlock)
+/// <param name="EndBlock">An absolute number, a negative number, <c>latest</c>; null to follow the chain without end.</param>
+public sealed record StartJobRequest(DatasetReference Dataset, string? EndBlock)
 {
+    /// <summary>How many parts of a range are extracted side by side, of 2,000 blocks or more each; 1 or more.</summary>
+    public int MaxWriters { get; init; } = 1;
+
     /// <summary>Node id or wildcard pattern of the worker to use; null for the active worker with the fewest jobs.</summary>
     public string? Worker { get; init; }
 }

@@ -325,7 +325,13 @@ public sealed class ManagedPostgres : IAsyncDisposable
             {
                 _watchdog.StandardInput.Close();
                 using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
-                await _watchdog.WaitForExitAsync(limit.Token);
+                await _watchdog.WaitForExitAsync(limit.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                if (!_watchdog.HasExited)
+                {
+                    // As after a power cut: nothing that was committed is lost, the next start recovers it.
+                    await RunAsync(_binaries!.PgCtl, "", CancellationToken.None, "stop", "-D", _folder.Data, "-m", "immediate", "-w", "-s");
+                }
+
                 _watchdog.Dispose();
                 Log.StoppedServer(_logger, _folder.Root);
             }

@@ -1,3 +1,4 @@
+using Amp.Datasets;
 using Npgsql;
 
 namespace Amp.MetadataDb;
@@ -35,7 +36,7 @@ public sealed class ManifestsTable
         string datasetNamespace, string datasetName, string? version, string manifestHash, string kind, string path,
         CancellationToken cancellationToken = default)
     {
-        if (version is not null && !VersionOrder.IsVersion(version))
+        if (version is not null && !SemanticVersion.TryParse(version, out _))
         {
             throw new AmpException("DatasetVersionInvalid", AmpErrorKind.InvalidInput,
                 $"'{version}' is not a semantic version such as 1.2.0.")
@@ -64,7 +65,7 @@ public sealed class ManifestsTable
             {
                 await SetTagAsync(connection, datasetNamespace, datasetName, version, manifestHash, cancellationToken);
                 var versions = await VersionsAsync(connection, datasetNamespace, datasetName, cancellationToken);
-                if (versions.Max(VersionOrder.Instance) == version)
+                if (versions.Max(SemanticVersion.TextOrder) == version)
                 {
                     await SetTagAsync(connection, datasetNamespace, datasetName, "latest", manifestHash, cancellationToken);
                 }
@@ -100,7 +101,7 @@ public sealed class ManifestsTable
                 Kind = r.GetString(4),
                 CreatedAt = r.Time(5),
             }, cancellationToken), null, cancellationToken);
-        return [.. rows.OrderBy(d => d.Dataset, StringComparer.Ordinal).ThenByDescending(d => d.Version, VersionOrder.Instance)];
+        return [.. rows.OrderBy(d => d.Dataset, StringComparer.Ordinal).ThenByDescending(d => d.Version, SemanticVersion.TextOrder)];
     }
 
     /// <summary>Finds the manifest that a version of a dataset stands for.</summary>
@@ -167,7 +168,7 @@ public sealed class ManifestsTable
         }
 
         var versions = await VersionsAsync(connection, datasetNamespace, datasetName, cancellationToken);
-        var known = versions.OrderDescending(VersionOrder.Instance).Take(5).DefaultIfEmpty("dev");
+        var known = versions.OrderDescending(SemanticVersion.TextOrder).Take(5).DefaultIfEmpty("dev");
         return new AmpException("DatasetVersionNotFound", AmpErrorKind.NotFound,
             $"Dataset {dataset} has no version '{version}'; it has {string.Join(", ", known)}.")
         {

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
@@ -17,6 +18,10 @@ public sealed class WorkersTable
                    AND s.status IN ('SCHEDULED', 'RUNNING', 'STOP_REQUESTED', 'STOPPING'))::int
         FROM workers w
         """;
+
+    /// <summary>Characters that may stand in a wildcard's set, as in <c>[0-9]</c>.</summary>
+    private static readonly SearchValues<char> PatternSetCharacters =
+        SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.");
 
     private readonly MetadataDatabase _database;
 
@@ -63,6 +68,9 @@ public sealed class WorkersTable
             (await connection.QueryAsync($"{Select} WHERE w.node_id = $1", [nodeId], Map, cancellationToken)).SingleOrDefault(),
             null, cancellationToken);
 
+    /// <summary>Whether a name is a wildcard pattern.</summary>
+    internal static bool HasWildcards(string name) => name.AsSpan().IndexOfAny('*', '?', '[') >= 0;
+
     /// <summary>Turns a wildcard pattern into a regular expression that PostgreSQL and .NET both read.</summary>
     internal static string ToRegex(string pattern)
     {
@@ -90,7 +98,7 @@ public sealed class WorkersTable
 
     private static bool IsSet(ReadOnlySpan<char> set)
     {
-        if (set.IndexOfAnyExcept(WorkerNames.PatternSetCharacters) >= 0)
+        if (set.IndexOfAnyExcept(PatternSetCharacters) >= 0)
         {
             return false;
         }

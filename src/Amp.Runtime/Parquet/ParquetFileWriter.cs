@@ -8,7 +8,7 @@ namespace Amp.Parquet;
 /// <see cref="CompleteAsync"/> makes a file: without it, what the stream got has no footer and nobody takes it for
 /// one. Not safe for use by two threads at once; the stream stays the caller's.
 /// </summary>
-internal sealed class ParquetFileWriter : IAsyncDisposable, IDisposable
+internal sealed class ParquetFileWriter : IDisposable
 {
     private readonly Stream _output;
     private readonly TableSchema _schema;
@@ -100,13 +100,6 @@ internal sealed class ParquetFileWriter : IAsyncDisposable, IDisposable
         {
             column.Dispose();
         }
-    }
-
-    /// <inheritdoc cref="Dispose"/>
-    public ValueTask DisposeAsync()
-    {
-        Dispose();
-        return ValueTask.CompletedTask;
     }
 
     private async ValueTask WriteRowGroupAsync(CancellationToken cancellationToken)

@@ -6,6 +6,7 @@ namespace Amp.Storage;
 internal static partial class DurableFolder
 {
     private const int ReadOnly = 0;
+    private const int InvalidArgument = 22;
 
     /// <summary>Creates a folder and its parents where they are missing, and puts their entries on disk.</summary>
     public static void Create(string folder)
@@ -55,8 +56,6 @@ internal static partial class DurableFolder
             _ = Close(descriptor);
         }
     }
-
-    private const int InvalidArgument = 22;
 
     private static IOException Failure(string folder)
     {

@@ -50,8 +50,8 @@ internal static partial class Log
     [LoggerMessage(1116, LogLevel.Warning, "Job {JobId} on worker {NodeId} did not stop within {Limit}")]
     public static partial void AbandonedJob(ILogger logger, long jobId, string nodeId, TimeSpan limit);
 
-    [LoggerMessage(1120, LogLevel.Information, "Job {JobId} extracts {Dataset} from block {StartBlock} to {EndBlock}; {RangeCount} ranges are missing")]
-    public static partial void PlannedExtraction(ILogger logger, long jobId, string dataset, ulong startBlock, ulong endBlock, int rangeCount);
+    [LoggerMessage(1120, LogLevel.Information, "Job {JobId} began to extract {Dataset} from block {StartBlock} to {EndBlock}")]
+    public static partial void BeganExtraction(ILogger logger, long jobId, string dataset, ulong startBlock, ulong? endBlock);
 
     [LoggerMessage(1121, LogLevel.Information, "Removed {FileName}, which belonged to no table: an interrupted commit left it")]
     public static partial void RemovedUncommittedFile(ILogger logger, string fileName);

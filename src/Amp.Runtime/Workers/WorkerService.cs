@@ -34,7 +34,7 @@ public sealed class WorkerService : IAsyncDisposable
         MetadataDatabase database, string nodeId, AmpBuildInfo build, IJobExecutor executor, ILoggerFactory loggerFactory,
         WorkerOptions? options = null)
     {
-        WorkerNames.Check(nodeId);
+        Configuration.NodeId.Validate(nodeId);
         _database = database;
         NodeId = nodeId;
         _build = build;

@@ -2,11 +2,12 @@ using System.Diagnostics;
 using Amp.Support;
 using Confluent.Kafka;
 using Microsoft.Extensions.Logging.Abstractions;
+using Xunit.Abstractions;
 
 namespace Amp.Events;
 
 /// <summary>Emitting over a real socket to a development broker, and reading back.</summary>
-public class BrokerTests
+public class BrokerTests(ITestOutputHelper output)
 {
     private const string Topic = "amp.worker.events";
     private const short ProduceRequest = 0;
@@ -80,6 +81,7 @@ public class BrokerTests
         }
 
         Assert.Equal(23, lines.Count);
+        lines.ForEach(line => output.WriteLine(line.ToJsonString()));
         foreach (var line in lines)
         {
             var payload = line["event"]![(string)line["event"]!["payload"]!]!;
@@ -126,8 +128,10 @@ public class BrokerTests
     public async Task Emit_WhileBrokerGoesDownAndFails_KeepsTheOrderOfEachTable()
     {
         var random = new Random(11);
+        var logger = new RecordingLogger();
         await using var broker = await DevBroker.StartAsync(new DevBrokerOptions());
-        await using var sink = NewSink(broker);
+        await using var sink = new KafkaSyncEventSink(
+            EventSamples.Kafka(broker.BootstrapServers), "worker-01", TimeProvider.System, logger);
         var emitted = new Dictionary<string, List<long>>();
         for (var i = 1L; i <= 300; i++)
         {
@@ -139,22 +143,31 @@ public class BrokerTests
 
             jobs.Add(i);
             sink.Emit(EventSamples.Started(table, job: i));
-            switch (i % 30)
+            switch (i)
             {
-                case 5:
-                    broker.FailNext(ProduceRequest, (int)ErrorCode.NotLeaderForPartition, (int)ErrorCode.RequestTimedOut);
+                case 40:
+                    // Breaks the idempotent producer for good: it has to be started anew.
+                    broker.FailNext(ProduceRequest, (int)ErrorCode.OutOfOrderSequenceNumber);
                     break;
-                case 10:
+                case 90 or 200:
                     broker.FailNext(ProduceRequest, (int)ErrorCode.TopicAuthorizationFailed);
                     break;
-                case 15:
-                    broker.SetDown();
-                    break;
-                case 20:
-                    broker.SetUp();
-                    break;
-                case 25:
-                    broker.FailNext(ProduceRequest, (int)ErrorCode.NotEnoughReplicas, 0, (int)ErrorCode.OutOfOrderSequenceNumber);
+                default:
+                    if (i % 30 == 0)
+                    {
+                        broker.FailNext(
+                            ProduceRequest, (int)ErrorCode.NotLeaderForPartition, 0, (int)ErrorCode.RequestTimedOut,
+                            (int)ErrorCode.NotEnoughReplicas);
+                    }
+                    else if (i % 30 == 15)
+                    {
+                        broker.SetDown();
+                    }
+                    else if (i % 30 == 20)
+                    {
+                        broker.SetUp();
+                    }
+
                     break;
             }
 
@@ -162,13 +175,16 @@ public class BrokerTests
         }
 
         broker.SetUp();
-        Assert.True(await sink.FlushAsync(Patience * 2));
+        Assert.True(await sink.FlushAsync(Patience));
 
         var events = await ReadAllAsync(broker);
         foreach (var (table, jobs) in emitted)
         {
             Assert.Equal(jobs, events.Where(e => e.Table == table).Select(e => e.JobId));
         }
+
+        Assert.Contains(logger.Entries, e => e.Event == nameof(Log.ClientReset));
+        Assert.Contains(logger.Entries, e => e.Message.Contains("TopicAuthorizationFailed", StringComparison.Ordinal));
     }
 
     [KafkaFact]
@@ -188,6 +204,24 @@ public class BrokerTests
         Assert.Equal("TopicNotFound", missing.ErrorCode);
         Assert.Contains($"kafka-topics --create --bootstrap-server {broker.BootstrapServers} --topic {Topic}", missing.RecommendedAction, StringComparison.Ordinal);
         Assert.Single(await ReadAllAsync(broker));
+    }
+
+    [KafkaFact]
+    public async Task ResetAsync_WithMessagesInFlight_ReportsEachOfThemOnce()
+    {
+        var transport = new KafkaEventTransport(
+            EventSamples.Kafka($"127.0.0.1:{FreePort()}"), TimeProvider.System, NullLogger.Instance);
+        var reports = new System.Collections.Concurrent.ConcurrentBag<SendResult>();
+        for (var i = 0; i < 100; i++)
+        {
+            transport.Send("key", [1], DateTimeOffset.UtcNow, reports.Add);
+        }
+
+        await transport.ResetAsync();
+        await transport.DisposeAsync();
+
+        Assert.Equal(100, reports.Count);
+        Assert.All(reports, report => Assert.NotEqual(SendOutcome.Delivered, report.Outcome));
     }
 
     [KafkaFact]
@@ -223,7 +257,7 @@ public class BrokerTests
     [KafkaFact]
     public async Task NewSink_WithEverySaslAndTlsSetting_IsTakenByTheLibrary()
     {
-        foreach (var mechanism in new[] { "plain", "SCRAM-SHA-256", "SCRAM-SHA-512" })
+        await Task.WhenAll(new[] { "plain", "SCRAM-SHA-256", "SCRAM-SHA-512" }.Select(async mechanism =>
         {
             var kafka = EventSamples.Kafka("127.0.0.1:1") with
             {
@@ -232,7 +266,6 @@ public class BrokerTests
                 SaslPassword = "hunter2",
                 TlsEnabled = true,
             };
-
             var logger = new RecordingLogger();
             await using (var sink = new KafkaSyncEventSink(kafka, "worker-01", TimeProvider.System, logger, TimeSpan.Zero))
             {
@@ -241,7 +274,7 @@ public class BrokerTests
             }
 
             Assert.DoesNotContain(logger.Entries, e => e.Message.Contains("hunter2", StringComparison.Ordinal));
-        }
+        }));
     }
 
     private static AmpException Refused(KafkaEventOptions kafka)

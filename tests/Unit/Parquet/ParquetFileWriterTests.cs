@@ -294,7 +294,7 @@ public sealed class ParquetFileWriterTests : IDisposable
         var table = new RandomTable(RandomTable.AllTypes, seed: 11);
         await using (var file = File.Create(FilePath))
         {
-            await using var writer = new ParquetFileWriter(file, table.Schema, new() { MaxRowGroupRows = 10 });
+            using var writer = new ParquetFileWriter(file, table.Schema, new() { MaxRowGroupRows = 10 });
             await writer.WriteAsync(table.Next(500), CancellationToken.None);
         }
 

@@ -368,19 +368,6 @@ public sealed class WorkerServiceTests(PostgresFixture postgres)
         Assert.True(ages.Max() < 0.6, $"oldest heartbeat {ages.Max()} s");
     }
 
-    [Theory]
-    [InlineData("1-worker")]
-    [InlineData("worker@01")]
-    [InlineData("worker#01")]
-    [InlineData("")]
-    [InlineData("worker-01\n")]
-    public void Name_ThatIsInvalid_IsRefused(string name)
-    {
-        var e = Assert.Throws<AmpException>(() => WorkerNames.Check(name));
-
-        Assert.Equal("NodeIdInvalid", e.ErrorCode);
-    }
-
     private static WorkerService Worker(TestDatabase test, IJobExecutor executor, WorkerOptions? options = null) =>
         new(test.Database, Node, TestData.Build, executor, NullLoggerFactory.Instance, options ?? Options);
 

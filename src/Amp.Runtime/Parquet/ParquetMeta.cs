@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
@@ -35,6 +36,8 @@ internal sealed record ParquetMeta(string Table, string FileName, DateTimeOffset
     public const string GenerationKey = "generation";
 
     private const long NanosecondsPerTick = 100;
+
+    private static readonly SearchValues<char> HexDigits = SearchValues.Create("0123456789abcdefABCDEF");
 
     private static readonly JsonWriterOptions JsonOptions = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
@@ -139,6 +142,4 @@ internal sealed record ParquetMeta(string Table, string FileName, DateTimeOffset
             ? hash
             : throw new FormatException($"{name} is not 0x and 64 hex digits: {hash}");
     }
-
-    private static readonly System.Buffers.SearchValues<char> HexDigits = System.Buffers.SearchValues.Create("0123456789abcdefABCDEF");
 }
