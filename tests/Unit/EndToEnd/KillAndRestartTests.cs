@@ -1,9 +1,7 @@
 using System.Diagnostics;
 using Amp.Extraction.DevChains;
 using Amp.Hosting;
-using Amp.MetadataDb;
 using Amp.Support;
-using Npgsql;
 using Xunit.Abstractions;
 
 namespace Amp.EndToEnd;
@@ -72,7 +70,7 @@ public sealed class KillAndRestartTests(PostgresFixture postgres, ITestOutputHel
         const ulong end = 299;
         await using var chain = await DevChain.StartAsync(new DevChainOptions { BlockCount = (int)end + 1, Seed = 21 });
         await using var deployment = await PrepareAsync(chain.Url);
-        await using var hold = await LockFilesAsync(deployment);
+        await using var hold = await CommitLock.TakeAsync(deployment);
         string[] orphans;
         AmpJob job;
         using (var killed = AmpdProcess.StartWorker(deployment, Node))
@@ -80,7 +78,7 @@ public sealed class KillAndRestartTests(PostgresFixture postgres, ITestOutputHel
             job = await ScheduleAsync(deployment, end);
 
             // The first commit waits for our lock: its files are published.
-            await Eventually.TrueAsync(() => IsCommitWaitingAsync(deployment), "a commit waits", Patience);
+            await Eventually.TrueAsync(() => CommitLock.IsAwaitedAsync(deployment), "a commit waits", Patience);
             await killed.KillAsync();
             orphans = PublishedFiles(deployment);
             Assert.Equal(3, orphans.Length);
@@ -89,7 +87,7 @@ public sealed class KillAndRestartTests(PostgresFixture postgres, ITestOutputHel
         // The server does not know that its client is gone. Its statement runs after the next worker has removed the files.
         using var next = AmpdProcess.StartWorker(deployment, Node);
         await Eventually.TrueAsync(() => !orphans.Any(File.Exists), "removing the uncommitted files", Patience);
-        Assert.True(await IsCommitWaitingAsync(deployment));
+        Assert.True(await CommitLock.IsAwaitedAsync(deployment));
         await hold.DisposeAsync();
         await deployment.CompletedAsync(job);
 
@@ -104,12 +102,12 @@ public sealed class KillAndRestartTests(PostgresFixture postgres, ITestOutputHel
         const ulong end = 299;
         await using var chain = await DevChain.StartAsync(new DevChainOptions { BlockCount = (int)end + 1, Seed = 22 });
         await using var deployment = await PrepareAsync(chain.Url);
-        await using var hold = await LockFilesAsync(deployment);
+        await using var hold = await CommitLock.TakeAsync(deployment);
         AmpJob job;
         using (var killed = AmpdProcess.StartWorker(deployment, Node))
         {
             job = await ScheduleAsync(deployment, end);
-            await Eventually.TrueAsync(() => IsCommitWaitingAsync(deployment), "a commit waits", Patience);
+            await Eventually.TrueAsync(() => CommitLock.IsAwaitedAsync(deployment), "a commit waits", Patience);
             await killed.KillAsync();
         }
 
@@ -216,26 +214,6 @@ public sealed class KillAndRestartTests(PostgresFixture postgres, ITestOutputHel
 
     private static string[] PublishedFiles(TestDeployment deployment) =>
         Directory.GetFiles(deployment.DataDir, "*.parquet", SearchOption.AllDirectories);
-
-    /// <summary>Lets everybody read <c>file_metadata</c> and nobody write it until it is disposed.</summary>
-    private static async Task<NpgsqlConnection> LockFilesAsync(TestDeployment deployment)
-    {
-        var settings = PostgresUrl.Parse(deployment.Deployment.Configuration.MetadataDb.Url!.Reveal());
-        settings.Pooling = false;
-        var connection = new NpgsqlConnection(settings.ConnectionString);
-        await connection.OpenAsync();
-        await connection.ExecuteAsync("BEGIN", [], CancellationToken.None);
-        await connection.ExecuteAsync("LOCK TABLE file_metadata IN SHARE MODE", [], CancellationToken.None);
-        return connection;
-    }
-
-    private static Task<bool> IsCommitWaitingAsync(TestDeployment deployment) => deployment.Database.RunAsync(
-        "looking for a waiting commit",
-        connection => connection.ScalarAsync<bool>(
-            """
-            SELECT EXISTS (SELECT 1 FROM pg_stat_activity
-              WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%INSERT INTO file_metadata%')
-            """, [], CancellationToken.None), null, CancellationToken.None);
 
     private static async Task StopAsync(AmpdProcess worker)
     {
