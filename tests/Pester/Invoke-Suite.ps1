@@ -14,6 +14,9 @@
 param(
     [string[]] $Name = '*',
 
+    # Names every test with its time.
+    [switch] $Detailed,
+
     # Set in the child process only.
     [Parameter(DontShow)]
     [switch] $InChild
@@ -22,7 +25,7 @@ param(
 $ErrorActionPreference = 'Stop'
 if (-not $InChild) {
     # A loaded assembly cannot be built anew, and what the caller's profile loaded must not matter.
-    & (Get-Process -Id $PID).Path -NoProfile -NonInteractive -File $PSCommandPath ($Name -join ',') -InChild
+    & (Get-Process -Id $PID).Path -NoProfile -NonInteractive -File $PSCommandPath ($Name -join ',') -Detailed:$Detailed -InChild
     exit $LASTEXITCODE
 }
 
@@ -34,7 +37,7 @@ Remove-Item (Join-Path $results pester.txt) -ErrorAction Ignore
 $configuration = New-PesterConfiguration
 $configuration.Run.Path = @($Name -split ',' | ForEach-Object { Get-ChildItem $PSScriptRoot -Filter "$_.Tests.ps1" } | ForEach-Object FullName)
 $configuration.Run.PassThru = $true
-$configuration.Output.Verbosity = 'Normal'
+$configuration.Output.Verbosity = $Detailed ? 'Detailed' : 'Normal'
 $configuration.Output.RenderMode = 'Plaintext'
 $configuration.TestResult.Enabled = $true
 $configuration.TestResult.OutputPath = Join-Path $results pester.xml
