@@ -50,9 +50,9 @@ internal static class Maml
             new XElement(Cmd + "returnValues", cmdlet.OutputTypes.Select(type => new XElement(Cmd + "returnValue", Type(type)))),
             new XElement(Cmd + "examples", page.Examples.Select((example, index) => new XElement(
                 Cmd + "example",
-                new XElement(Text + "title", string.Create(CultureInfo.InvariantCulture, $"Example {index + 1}: {example.Title}")),
+                new XElement(Text + "title", string.Create(CultureInfo.InvariantCulture, $"-------- Example {index + 1}: {example.Title} --------")),
                 new XElement(Dev + "code", example.Code),
-                new XElement(Dev + "remarks", Paragraphs(example.Remarks))))));
+                new XElement(Dev + "remarks", Paragraphs([.. example.Remarks, ""]))))));
     }
 
     private static XElement Parameter(CmdletParameter parameter, IReadOnlyList<string> prose) => new(

@@ -31,6 +31,13 @@ public sealed class StartAmpJobCommand : AmpDeploymentCmdlet
     [SupportsWildcards]
     public string? Worker { get; set; }
 
+    /// <summary>
+    /// Recomputes block hashes, transactions and receipts roots and blooms from what was extracted, and refuses blocks that do
+    /// not fit. Needs a dataset with the tables blocks, transactions and logs.
+    /// </summary>
+    [Parameter]
+    public SwitchParameter Verify { get; set; }
+
     /// <inheritdoc/>
     protected override void ProcessRecord()
     {
@@ -40,7 +47,7 @@ public sealed class StartAmpJobCommand : AmpDeploymentCmdlet
             {
                 Run(async (deployment, pipeline, cancellationToken) =>
                 {
-                    var request = new StartJobRequest(DatasetReference.Parse(dataset), EndBlock) { Worker = Worker };
+                    var request = new StartJobRequest(DatasetReference.Parse(dataset), EndBlock) { Worker = Worker, Verify = Verify };
                     await pipeline.OutputAsync(await deployment.Client.StartJobAsync(request, cancellationToken));
                 });
             }

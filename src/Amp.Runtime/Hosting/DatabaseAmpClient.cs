@@ -4,6 +4,7 @@ using Amp.Configuration;
 using Amp.Controller;
 using Amp.Datasets;
 using Amp.Extraction;
+using Amp.Extraction.Verification;
 using Amp.MetadataDb;
 
 namespace Amp.Hosting;
@@ -70,6 +71,11 @@ internal sealed class DatabaseAmpClient(AmpConfiguration configuration, Metadata
             EndBlock.RequireNotBefore(end, manifest.StartBlock, dataset.Dataset);
         }
 
+        if (request.Verify)
+        {
+            VerificationError.RequireTables(manifest.Tables.Select(table => table.Name), dataset.Dataset);
+        }
+
         await Providers.RequireForNetworkAsync(configuration, manifest.Kind, manifest.Network, cancellationToken);
         var scheduled = await new JobScheduler(database).ScheduleAsync(
             new AmpJobDescriptor
@@ -80,6 +86,7 @@ internal sealed class DatabaseAmpClient(AmpConfiguration configuration, Metadata
                 DatasetNamespace = dataset.Namespace,
                 DatasetName = dataset.Name,
                 ManifestHash = hash,
+                Verify = request.Verify,
             },
             request.Worker,
             cancellationToken);

@@ -23,7 +23,7 @@ public interface IAmpClient : IAsyncDisposable
     /// <summary>
     /// Schedules a job; returns the job that is already there when an active one has the same dataset version and
     /// descriptor. Throws <c>DatasetNotFound</c>, <c>EndBlockBeforeStart</c>, <c>ProviderNotFound</c>,
-    /// <c>NoActiveWorker</c>, <c>WorkerNotFound</c> before anything is stored.
+    /// <c>NoActiveWorker</c>, <c>WorkerNotFound</c>, <c>VerificationNeedsTables</c> before anything is stored.
     /// </summary>
     Task<AmpJob> StartJobAsync(StartJobRequest request, CancellationToken cancellationToken);
 
@@ -68,4 +68,10 @@ public sealed record StartJobRequest(DatasetReference Dataset, string? EndBlock)
 
     /// <summary>Node id or wildcard pattern of the worker to use; null for the active worker with the fewest jobs.</summary>
     public string? Worker { get; init; }
+
+    /// <summary>
+    /// Whether block hashes, roots and blooms are recomputed from the extracted data, and blocks that do not fit are
+    /// refused. Needs the tables blocks, transactions and logs.
+    /// </summary>
+    public bool Verify { get; init; }
 }

@@ -3,6 +3,7 @@ using Amp.Datasets;
 using Amp.Events;
 using Amp.Extraction;
 using Amp.Extraction.EvmRpc;
+using Amp.Extraction.Verification;
 using Amp.MetadataDb;
 using Amp.Parquet;
 using Amp.Storage;
@@ -67,11 +68,16 @@ internal sealed class MaterializeRawExecutor(
         JobAssignment job, RawManifest manifest, IReadOnlyList<SyncTable> syncTables, CancellationToken stop)
     {
         var descriptor = job.Descriptor;
-        RequireSupported(job);
+        if (descriptor.Verify)
+        {
+            VerificationError.RequireTables(
+                manifest.Tables.Select(table => table.Name), $"{descriptor.DatasetNamespace}/{descriptor.DatasetName}");
+        }
+
         await _store.EnsureWritableAsync(stop);
         TableSchema[] schemas = [.. manifest.Tables.Select(table => EvmTables.All.First(schema => schema.Name == table.Name))];
         var writers = Math.Max(1, descriptor.MaxWriters);
-        await using var source = await OpenSourceAsync(manifest, schemas, writers, stop);
+        await using var source = await OpenSourceAsync(manifest, schemas, writers, descriptor.Verify, stop);
         var range = await ResolveRangeAsync(source, manifest, descriptor, stop);
 
         var targets = await OpenTablesAsync(job, schemas, stop);
@@ -124,8 +130,8 @@ internal sealed class MaterializeRawExecutor(
         return await new ManifestStore(configuration.ManifestsDir).ReadAsync(hash, file?.Path, cancellationToken);
     }
 
-    private async Task<EvmRpcBlockSource> OpenSourceAsync(
-        RawManifest manifest, IReadOnlyList<TableSchema> schemas, int writers, CancellationToken cancellationToken)
+    private async Task<IBlockSource> OpenSourceAsync(
+        RawManifest manifest, IReadOnlyList<TableSchema> schemas, int writers, bool verify, CancellationToken cancellationToken)
     {
         var provider = await Providers.RequireForNetworkAsync(configuration, manifest.Kind, manifest.Network, cancellationToken);
 
@@ -135,7 +141,9 @@ internal sealed class MaterializeRawExecutor(
         try
         {
             ProviderSource.RequireNetwork(provider, await source.GetChainIdAsync(cancellationToken));
-            return source;
+            return verify
+                ? new VerifyingBlockSource(source, VerifyingBlockSource.DefaultRetry, time, loggers.CreateLogger<VerifyingBlockSource>())
+                : source;
         }
         catch
         {
@@ -145,7 +153,7 @@ internal sealed class MaterializeRawExecutor(
     }
 
     private static async Task<JobRange> ResolveRangeAsync(
-        EvmRpcBlockSource source, RawManifest manifest, AmpJobDescriptor descriptor, CancellationToken cancellationToken)
+        IBlockSource source, RawManifest manifest, AmpJobDescriptor descriptor, CancellationToken cancellationToken)
     {
         if (descriptor.EndBlock is null)
         {
@@ -235,17 +243,4 @@ internal sealed class MaterializeRawExecutor(
         ParquetCompression.Zstd => ParquetCodec.Zstd,
         _ => ParquetCodec.Uncompressed,
     };
-
-    private static void RequireSupported(JobAssignment job)
-    {
-        if (job.Descriptor.Verify)
-        {
-            throw new AmpException(
-                "JobNotSupported", AmpErrorKind.InvalidInput, $"Job {job.JobId} asks for verification, which this version cannot do.")
-            {
-                Target = job.JobId,
-                RecommendedAction = "Start it without verification, or run it on a worker that can verify.",
-            };
-        }
-    }
 }

@@ -13,25 +13,6 @@ public sealed class MaterializeRawExecutorTests(PostgresFixture postgres)
     private const string Dataset = "test/raw";
 
     [ToolFact("postgres")]
-    public async Task Execute_OfADescriptorThatThisVersionCannotDo_FailsForGoodAndNamesWhy()
-    {
-        await using var deployment = await TestDeployment.CreateAsync(postgres);
-        await deployment.RegisterProviderAsync(new Uri("http://127.0.0.1:1/"));
-        var dataset = await deployment.RegisterDatasetAsync(Dataset);
-        await using var worker = await deployment.StartWorkerAsync();
-
-        var scheduled = await new JobScheduler(deployment.Database).ScheduleAsync(new AmpJobDescriptor
-        {
-            Kind = "materialize-raw", DatasetNamespace = "test", DatasetName = "raw", ManifestHash = dataset.ManifestHash, EndBlock = "10", Verify = true,
-        });
-        var job = await deployment.WaitAsync(await deployment.Client.GetJobAsync(scheduled.JobId, CancellationToken.None));
-
-        Assert.Equal((AmpJobStatus.Fatal, "JOB_NOT_SUPPORTED"), (job.Status, job.ErrorCode));
-        Assert.Contains("verification", job.ErrorMessage, StringComparison.Ordinal);
-        Assert.Empty(await deployment.Client.GetTablesAsync(CancellationToken.None).ToListAsync());
-    }
-
-    [ToolFact("postgres")]
     public async Task Execute_WhenTheManifestFileIsGone_FailsAndNamesIt()
     {
         await using var deployment = await TestDeployment.CreateAsync(postgres);
