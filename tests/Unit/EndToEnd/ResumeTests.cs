@@ -213,6 +213,43 @@ public sealed class ResumeTests(PostgresFixture postgres)
     }
 
     [ToolFact("postgres", "duckdb")]
+    public async Task Job_WhenTheDatabaseDropsAllItsConnections_GoesOn()
+    {
+        await using var chain = await StartChainAsync(120);
+        await using var gate = new GatedChain(chain.Url, 60);
+        await using var deployment = await PrepareAsync(gate.Url);
+        await using var worker = await deployment.StartWorkerAsync();
+        var job = await deployment.StartJobAsync(Dataset, 119);
+        await deployment.WaitForBlocksAsync(Dataset, 20);
+
+        await using (await CommitLock.TakeAsync(deployment))
+        {
+            // The commit that waits is cut off too: nobody can know whether it went through.
+            gate.Open();
+            await Eventually.TrueAsync(() => CommitLock.IsAwaitedAsync(deployment), "a commit waits");
+            await CommitLock.DropOtherConnectionsAsync(deployment);
+        }
+
+        // Our own pooled connections were cut as well.
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                try
+                {
+                    return (await deployment.Client.GetJobAsync(job.JobId, CancellationToken.None)).IsTerminal;
+                }
+                catch (AmpException e) when (e.IsTransient)
+                {
+                    return false;
+                }
+            },
+            "the end of the job");
+        Assert.Equal(1, (await deployment.CompletedAsync(job)).Attempts);
+        await TableChecks.AssertConsistentAsync(deployment.Deployment);
+        await AssertLikeUntouchedAsync(deployment, 119);
+    }
+
+    [ToolFact("postgres", "duckdb")]
     public async Task StartJob_WithSeveralWriters_WritesTheSameRows()
     {
         const ulong end = 6_499;

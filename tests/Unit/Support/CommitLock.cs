@@ -12,10 +12,7 @@ internal sealed class CommitLock : IAsyncDisposable
 
     public static async Task<CommitLock> TakeAsync(TestDeployment deployment)
     {
-        var settings = PostgresUrl.Parse(deployment.Deployment.Configuration.MetadataDb.Url!.Reveal());
-        settings.Pooling = false;
-        var taken = new CommitLock(new NpgsqlConnection(settings.ConnectionString));
-        await taken._connection.OpenAsync();
+        var taken = new CommitLock(await OpenAsync(deployment));
         await taken._connection.ExecuteAsync("BEGIN", [], CancellationToken.None);
         await taken._connection.ExecuteAsync("LOCK TABLE file_metadata IN SHARE MODE", [], CancellationToken.None);
         return taken;
@@ -30,5 +27,26 @@ internal sealed class CommitLock : IAsyncDisposable
               WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%INSERT INTO file_metadata%')
             """, [], CancellationToken.None), null, CancellationToken.None);
 
+    /// <summary>Ends every connection to the database but those that hold the lock.</summary>
+    public static async Task DropOtherConnectionsAsync(TestDeployment deployment)
+    {
+        await using var connection = await OpenAsync(deployment);
+        await connection.ExecuteAsync(
+            """
+            SELECT pg_terminate_backend(pid) FROM pg_stat_activity a
+            WHERE datname = current_database() AND pid <> pg_backend_pid()
+              AND NOT EXISTS (SELECT 1 FROM pg_locks l WHERE l.pid = a.pid AND l.mode = 'ShareLock' AND l.relation = 'file_metadata'::regclass)
+            """, [], CancellationToken.None);
+    }
+
     public ValueTask DisposeAsync() => _connection.DisposeAsync();
+
+    private static async Task<NpgsqlConnection> OpenAsync(TestDeployment deployment)
+    {
+        var settings = PostgresUrl.Parse(deployment.Deployment.Configuration.MetadataDb.Url!.Reveal());
+        settings.Pooling = false;
+        var connection = new NpgsqlConnection(settings.ConnectionString);
+        await connection.OpenAsync();
+        return connection;
+    }
 }
