@@ -99,8 +99,9 @@ run "download the source package" apt-get "${private[@]}" source --download-only
 # Upstream's own source with what it bundles; the distribution's patches only replace that by more build dependencies.
 run "unpack the source package" dpkg-source --skip-patches --extract librdkafka_*.dsc source
 cd source
-run "configure the build" ./configure --disable-gssapi --disable-curl --disable-lz4-ext --disable-syslog \
-  --disable-debug-symbols --enable-ssl --enable-zlib --enable-zstd
+# -O1 compiles in half the time of -O2; what it costs does not show beside the network.
+run "configure the build" env CFLAGS=-O1 ./configure --disable-optimization --disable-debug-symbols \
+  --disable-gssapi --disable-curl --disable-lz4-ext --disable-syslog --enable-ssl --enable-zlib --enable-zstd
 run "build it" make -j "$(nproc)" -C src librdkafka.so.1
 run "strip it" strip --strip-unneeded src/librdkafka.so.1
 cd "$OLDPWD/../../.."

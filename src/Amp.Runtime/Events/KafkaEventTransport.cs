@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Confluent.Kafka;
 using Microsoft.Extensions.Logging;
 
@@ -11,7 +12,11 @@ internal sealed class KafkaEventTransport : IEventTransport
     private readonly Dictionary<string, string> _settings;
     private readonly string _topic;
     private readonly KafkaClientLog _log;
+
+    // Reports not made yet: a client that is disposed of takes its messages with it without a word.
+    private readonly ConcurrentDictionary<long, Action<SendResult>> _outstanding = [];
     private IProducer<string, byte[]> _producer;
+    private long _sends;
     private Task<ProbeResult>? _probe;
 
     // Set by the client's threads: from then on every message fails, with the code of what broke the client.
@@ -46,13 +51,15 @@ internal sealed class KafkaEventTransport : IEventTransport
     public void Send(string key, byte[] value, DateTimeOffset timestamp, Action<SendResult> report)
     {
         var message = new Message<string, byte[]> { Key = key, Value = value, Timestamp = new Timestamp(timestamp) };
+        var send = Interlocked.Increment(ref _sends);
+        _outstanding[send] = report;
         try
         {
-            _producer.Produce(_topic, message, delivery => report(Understand(delivery.Error)));
+            _producer.Produce(_topic, message, delivery => Settle(send, Understand(delivery.Error)));
         }
         catch (KafkaException e)
         {
-            report(Understand(e.Error));
+            Settle(send, Understand(e.Error));
         }
     }
 
@@ -74,6 +81,18 @@ internal sealed class KafkaEventTransport : IEventTransport
         }
 
         await Task.Run(_producer.Dispose);
+        foreach (var send in _outstanding.Keys)
+        {
+            Settle(send, new SendResult(SendOutcome.Unanswered, "ClientEnded", "the Kafka client ended before an answer came"));
+        }
+    }
+
+    private void Settle(long send, SendResult result)
+    {
+        if (_outstanding.TryRemove(send, out var report))
+        {
+            report(result);
+        }
     }
 
     private IProducer<string, byte[]> Build() => KafkaClients.Build(() =>

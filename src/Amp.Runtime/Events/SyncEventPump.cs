@@ -305,6 +305,7 @@ internal sealed class SyncEventPump : IDisposable
         new("SyncEventReadFailed", error.Code is ErrorCode.TopicAuthorizationFailed ? AmpErrorKind.Denied : AmpErrorKind.Unavailable,
             $"Reading topic '{_kafka.Topic}' from {string.Join(',', _kafka.Brokers)} failed: {error.Reason} ({error.Code}).", cause)
         {
+            RecommendedAction = "Check that the user may read the topic, and the broker's log.",
             Target = _kafka.Topic,
         };
 }

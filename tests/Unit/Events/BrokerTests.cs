@@ -2,11 +2,12 @@ using System.Diagnostics;
 using Amp.Support;
 using Confluent.Kafka;
 using Microsoft.Extensions.Logging.Abstractions;
+using Xunit.Abstractions;
 
 namespace Amp.Events;
 
 /// <summary>Emitting over a real socket to a development broker, and reading back.</summary>
-public class BrokerTests
+public class BrokerTests(ITestOutputHelper output)
 {
     private const string Topic = "amp.worker.events";
     private const short ProduceRequest = 0;
@@ -80,6 +81,7 @@ public class BrokerTests
         }
 
         Assert.Equal(23, lines.Count);
+        lines.ForEach(line => output.WriteLine(line.ToJsonString()));
         foreach (var line in lines)
         {
             var payload = line["event"]![(string)line["event"]!["payload"]!]!;
@@ -202,6 +204,24 @@ public class BrokerTests
         Assert.Equal("TopicNotFound", missing.ErrorCode);
         Assert.Contains($"kafka-topics --create --bootstrap-server {broker.BootstrapServers} --topic {Topic}", missing.RecommendedAction, StringComparison.Ordinal);
         Assert.Single(await ReadAllAsync(broker));
+    }
+
+    [KafkaFact]
+    public async Task ResetAsync_WithMessagesInFlight_ReportsEachOfThemOnce()
+    {
+        var transport = new KafkaEventTransport(
+            EventSamples.Kafka($"127.0.0.1:{FreePort()}"), TimeProvider.System, NullLogger.Instance);
+        var reports = new System.Collections.Concurrent.ConcurrentBag<SendResult>();
+        for (var i = 0; i < 100; i++)
+        {
+            transport.Send("key", [1], DateTimeOffset.UtcNow, reports.Add);
+        }
+
+        await transport.ResetAsync();
+        await transport.DisposeAsync();
+
+        Assert.Equal(100, reports.Count);
+        Assert.All(reports, report => Assert.NotEqual(SendOutcome.Delivered, report.Outcome));
     }
 
     [KafkaFact]

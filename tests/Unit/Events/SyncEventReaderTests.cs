@@ -70,7 +70,8 @@ public class SyncEventReaderTests
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => next);
         var took = Stopwatch.GetElapsedTime(began);
 
-        Assert.True(took < TimeSpan.FromMilliseconds(400), $"took {took}, of which 200 ms are for a busy machine");
+        // 200 ms are promised; the rest is for a busy machine.
+        Assert.True(took < TimeSpan.FromSeconds(1), $"took {took}");
     }
 
     [KafkaFact]

@@ -20,15 +20,31 @@ internal sealed class StubRpcServer : IAsyncDisposable
     public StubRpcServer(Func<string, JsonElement, string> answer)
     {
         Answer = answer;
-        using (var free = new TcpListener(IPAddress.Loopback, 0))
-        {
-            free.Start();
-            Url = new Uri($"http://127.0.0.1:{((IPEndPoint)free.LocalEndpoint).Port}/");
-        }
-
-        _listener.Prefixes.Add(Url.ToString());
-        _listener.Start();
+        Url = Listen();
         _loop = Task.Run(LoopAsync);
+    }
+
+    /// <summary>Takes a port that was free a moment ago; when another test was faster, takes another.</summary>
+    private Uri Listen()
+    {
+        while (true)
+        {
+            using var free = new TcpListener(IPAddress.Loopback, 0);
+            free.Start();
+            var url = new Uri($"http://127.0.0.1:{((IPEndPoint)free.LocalEndpoint).Port}/");
+            free.Stop();
+            _listener.Prefixes.Clear();
+            _listener.Prefixes.Add(url.ToString());
+            try
+            {
+                _listener.Start();
+                return url;
+            }
+            catch (HttpListenerException)
+            {
+                // Taken meanwhile.
+            }
+        }
     }
 
     /// <summary>Where it listens.</summary>

@@ -103,7 +103,6 @@ internal ref struct JsonCursor(ReadOnlySpan<byte> text)
     }
 
     /// <summary>Reads <c>"0x…"</c> and returns the digits, not yet checked.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public ReadOnlySpan<byte> ReadHexDigits()
     {
         var text = ReadString();
@@ -116,7 +115,6 @@ internal ref struct JsonCursor(ReadOnlySpan<byte> text)
     }
 
     /// <summary>Reads <c>"0x"</c> and exactly two digits per byte of the destination.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void ReadBytes(scoped Span<byte> destination)
     {
         // The digits are checked while they are decoded, so a quote among them is found there.
@@ -148,7 +146,6 @@ internal ref struct JsonCursor(ReadOnlySpan<byte> text)
     }
 
     /// <summary>Reads a hex number of up to 64 bits.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public ulong ReadUInt64()
     {
         var digits = ReadHexDigits();
@@ -156,7 +153,6 @@ internal ref struct JsonCursor(ReadOnlySpan<byte> text)
     }
 
     /// <summary>Reads a hex number of at most 38 decimal digits.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Int128 ReadDecimal38()
     {
         var digits = ReadHexDigits();
@@ -192,7 +188,6 @@ internal ref struct JsonCursor(ReadOnlySpan<byte> text)
     }
 
     /// <summary>Moves past a value of any kind.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void SkipValue()
     {
         if (Peek() == '"')
@@ -246,7 +241,6 @@ internal ref struct JsonCursor(ReadOnlySpan<byte> text)
         return 0;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private bool Enter(byte open, byte close, string otherwise)
     {
         if (Peek() != open)

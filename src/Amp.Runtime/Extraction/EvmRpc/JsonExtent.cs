@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
@@ -41,23 +42,12 @@ internal struct JsonExtent
     private int SkipBlock(ReadOnlySpan<byte> block)
     {
         ref var start = ref MemoryMarshal.GetReference(block);
-        var quotes = 0UL;
-        var escapes = 0UL;
-        var opens = 0UL;
-        var closes = 0UL;
-        for (var i = 0; i < BlockLength; i += Vector128<byte>.Count)
-        {
-            var bytes = Vector128.LoadUnsafe(ref start, (nuint)i);
-
-            // '[' and '{', ']' and '}' differ in this bit only.
-            var folded = bytes | Vector128.Create((byte)0x20);
-            quotes |= (ulong)Vector128.Equals(bytes, Vector128.Create((byte)'"')).ExtractMostSignificantBits() << i;
-            escapes |= (ulong)Vector128.Equals(bytes, Vector128.Create((byte)'\\')).ExtractMostSignificantBits() << i;
-            opens |= (ulong)Vector128.Equals(folded, Vector128.Create((byte)'{')).ExtractMostSignificantBits() << i;
-            closes |= (ulong)Vector128.Equals(folded, Vector128.Create((byte)'}')).ExtractMostSignificantBits() << i;
-        }
-
-        if (escapes != 0 || _isEscaped)
+        var first = Vector128.LoadUnsafe(ref start);
+        var second = Vector128.LoadUnsafe(ref start, 16);
+        var third = Vector128.LoadUnsafe(ref start, 32);
+        var fourth = Vector128.LoadUnsafe(ref start, 48);
+        var quotes = Where('"', first, second, third, fourth);
+        if (_isEscaped || IsAnywhere('\\', first, second, third, fourth))
         {
             return SkipBytes(block);
         }
@@ -67,6 +57,11 @@ internal struct JsonExtent
             return 0;
         }
 
+        // '[' and '{', ']' and '}' differ in this bit only.
+        var fold = Vector128.Create((byte)0x20);
+        (first, second, third, fourth) = (first | fold, second | fold, third | fold, fourth | fold);
+        var opens = Where('{', first, second, third, fourth);
+        var closes = Where('}', first, second, third, fourth);
         var inString = PrefixXor(quotes) ^ (_isInString ? ulong.MaxValue : 0);
         _isInString = inString >> (BlockLength - 1) != 0;
         opens &= ~inString;
@@ -122,6 +117,24 @@ internal struct JsonExtent
         }
 
         return 0;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static ulong Where(char wanted, Vector128<byte> first, Vector128<byte> second, Vector128<byte> third, Vector128<byte> fourth)
+    {
+        var all = Vector128.Create((byte)wanted);
+        return Vector128.Equals(first, all).ExtractMostSignificantBits()
+            | ((ulong)Vector128.Equals(second, all).ExtractMostSignificantBits() << 16)
+            | ((ulong)Vector128.Equals(third, all).ExtractMostSignificantBits() << 32)
+            | ((ulong)Vector128.Equals(fourth, all).ExtractMostSignificantBits() << 48);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static bool IsAnywhere(char wanted, Vector128<byte> first, Vector128<byte> second, Vector128<byte> third, Vector128<byte> fourth)
+    {
+        var all = Vector128.Create((byte)wanted);
+        return (Vector128.Equals(first, all) | Vector128.Equals(second, all) | Vector128.Equals(third, all) | Vector128.Equals(fourth, all))
+            != Vector128<byte>.Zero;
     }
 
     // Bit i: whether an odd number of bits up to and including i is set.

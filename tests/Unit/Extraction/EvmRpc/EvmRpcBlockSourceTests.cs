@@ -74,9 +74,10 @@ public sealed class EvmRpcBlockSourceTests : IAsyncDisposable
     public async Task ReadAsync_WhenTheConsumerStops_EndsAllRequests()
     {
         var hold = new TaskCompletionSource();
-        _server.Handle = async (number, _, _) =>
+        _server.Handle = async (_, _, body) =>
         {
-            if (number > 20)
+            using var call = JsonDocument.Parse(body);
+            if (Number(call.RootElement.GetProperty("params")) > 5)
             {
                 await hold.Task;
             }
