@@ -59,7 +59,7 @@ Describe 'Connect-Amp' {
     }
 
     It 'refuses an address that is none' {
-        Assert-CommandError { Connect-Amp -MetadataDb 'nonsense' } -Id AmpDatabaseUrlInvalid -Category InvalidArgument
+        Assert-CommandError { Connect-Amp -MetadataDb 'nonsense' } -Id AmpInvalidConfiguration -Category InvalidArgument
     }
 }
 
@@ -76,8 +76,7 @@ Describe 'Get-AmpConnection, Disconnect-Amp' {
     It 'is connected by the first cmdlet that needs it, from the folder .amp' {
         Disconnect-Amp
         $home2 = (New-Item (Join-Path $deployment.Path elsewhere/.amp) -ItemType Directory).FullName
-        Copy-Item $deployment.ConfigPath $home2
-        Add-Content (Join-Path $home2 config.toml) "`n[metadata_db]`nurl = '$url'"
+        $null = New-AmpConfiguration (Join-Path $home2 config.toml) -Setting @{ 'metadata_db.url' = $url }
         Push-Location (Split-Path $home2)
         try {
             (Get-AmpWorker).NodeId | Should -Be worker-01

@@ -12,7 +12,10 @@
 #>
 [CmdletBinding()]
 param(
-    [string[]] $Name = '*',
+    [string[]] $Name = @(),
+
+    # Names every test with its time.
+    [switch] $Detailed,
 
     # Set in the child process only.
     [Parameter(DontShow)]
@@ -20,21 +23,30 @@ param(
 )
 
 $ErrorActionPreference = 'Stop'
+$results = Join-Path $PSScriptRoot '../../artifacts/TestResults'
 if (-not $InChild) {
     # A loaded assembly cannot be built anew, and what the caller's profile loaded must not matter.
-    & (Get-Process -Id $PID).Path -NoProfile -NonInteractive -File $PSCommandPath ($Name -join ',') -InChild
+    Remove-Item (Join-Path $results pester.txt) -ErrorAction Ignore
+    $files = $Name ? @('-Name', ($Name -join ',')) : @()
+    & (Get-Process -Id $PID).Path -NoProfile -NonInteractive -File $PSCommandPath @files -Detailed:$Detailed -InChild
     exit $LASTEXITCODE
 }
 
 Import-Module Pester -MinimumVersion 5.0
-$results = Join-Path $PSScriptRoot '../../artifacts/TestResults'
 $null = New-Item $results -ItemType Directory -Force
-Remove-Item (Join-Path $results pester.txt) -ErrorAction Ignore
+
+$files = Get-ChildItem $PSScriptRoot -Filter *.Tests.ps1 | Where-Object { -not $Name -or ($_.Name -replace '\.Tests\.ps1$') -in ($Name -split ',') }
+$skipped = @()
+if (-not (Get-Command initdb -ErrorAction Ignore) -and -not (Resolve-Path /usr/lib/postgresql/*/bin/initdb -ErrorAction Ignore)) {
+    $skipped = @($files | Where-Object { Select-String New-TestDeployment $_ -Quiet })
+    $files = $files | Where-Object { $_ -notin $skipped }
+    $skipped | ForEach-Object { "skipped $($_.Name): PostgreSQL's server programs (initdb) are not on this machine" }
+}
 
 $configuration = New-PesterConfiguration
-$configuration.Run.Path = @($Name -split ',' | ForEach-Object { Get-ChildItem $PSScriptRoot -Filter "$_.Tests.ps1" } | ForEach-Object FullName)
+$configuration.Run.Path = @($files.FullName)
 $configuration.Run.PassThru = $true
-$configuration.Output.Verbosity = 'Normal'
+$configuration.Output.Verbosity = $Detailed ? 'Detailed' : 'Normal'
 $configuration.Output.RenderMode = 'Plaintext'
 $configuration.TestResult.Enabled = $true
 $configuration.TestResult.OutputPath = Join-Path $results pester.xml
@@ -45,5 +57,5 @@ foreach ($test in $run.Skipped) {
 }
 # A file whose setup fails counts no test: it must not pass for green.
 $failed = $run.FailedCount + $run.FailedBlocksCount + $run.FailedContainersCount
-"$($run.PassedCount) $failed $($run.SkippedCount)" | Set-Content (Join-Path $results pester.txt)
+"$($run.PassedCount) $failed $($run.SkippedCount + $skipped.Count)" | Set-Content (Join-Path $results pester.txt)
 exit [int]($failed -gt 0 -or $run.PassedCount -eq 0)

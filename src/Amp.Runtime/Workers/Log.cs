@@ -61,4 +61,7 @@ internal static partial class Log
 
     [LoggerMessage(1123, LogLevel.Error, "File {FileName} was committed and is not there")]
     public static partial void FileIsMissing(ILogger logger, string fileName);
+
+    [LoggerMessage(1124, LogLevel.Warning, "Job {JobId} waits for the database: {Error}")]
+    public static partial void WaitedForDatabase(ILogger logger, long jobId, string error);
 }

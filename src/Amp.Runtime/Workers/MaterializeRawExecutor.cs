@@ -86,7 +86,8 @@ internal sealed class MaterializeRawExecutor(
             events.Emit(new SyncStarted(job.JobId, table, range.Start, range.End));
         }
 
-        var ledger = new JobLedger(database.Files, job, token => ReportProgressAsync(job.JobId, range.End, targets, syncTables, token));
+        var ledger = new JobLedger(
+            database.Files, job, token => ReportProgressAsync(job.JobId, range.End, targets, syncTables, token), time, _logger);
         var committed = await ledger.ReadAsync([.. targets.Select(target => target.LocationId)], stop);
         foreach (var target in targets)
         {

@@ -1,9 +1,7 @@
 using System.Diagnostics;
 using Amp.Extraction.DevChains;
 using Amp.Hosting;
-using Amp.MetadataDb;
 using Amp.Support;
-using Npgsql;
 using Xunit.Abstractions;
 
 namespace Amp.EndToEnd;
@@ -24,7 +22,10 @@ public sealed class KillAndRestartTests(PostgresFixture postgres, ITestOutputHel
         const ulong end = 2_999;
         var random = new Random(20);
         await using var chain = await DevChain.StartAsync(new DevChainOptions { BlockCount = (int)end + 1, TransactionsPerBlock = 6, Seed = 20 });
-        await using var deployment = await PrepareAsync(chain.Url);
+
+        // However slow the machine, the job cannot end before the last kill.
+        await using var gate = new GatedChain(chain.Url, end - 100);
+        await using var deployment = await PrepareAsync(gate.Url);
 
         AmpJob? job = null;
         var (temporary, published) = (0, 0);
@@ -41,7 +42,7 @@ public sealed class KillAndRestartTests(PostgresFixture postgres, ITestOutputHel
             {
                 // Somewhere around a commit.
                 var committed = await CountBlocksAsync(deployment);
-                await deployment.WaitForBlocksAsync(Dataset, committed + (ulong)random.Next(1, 40));
+                await deployment.WaitForBlocksAsync(Dataset, Math.Min(committed + (ulong)random.Next(1, 40), end - 300));
                 await Task.Delay(random.Next(30));
             }
 
@@ -51,10 +52,11 @@ public sealed class KillAndRestartTests(PostgresFixture postgres, ITestOutputHel
             var left = await TableChecks.AssertReadableAsync(deployment.Deployment);
             temporary += left.Temporary;
             published += left.Published;
-            Assert.False((await deployment.Client.GetJobAsync(job.JobId, CancellationToken.None)).IsTerminal, "the job ended too early for the test");
+            Assert.False((await deployment.Client.GetJobAsync(job.JobId, CancellationToken.None)).IsTerminal);
         }
 
         output.WriteLine($"{await CountBlocksAsync(deployment)} blocks after {kills} kills, which left {temporary} temporary and {published} uncommitted files");
+        gate.Open();
         using (var worker = AmpdProcess.StartWorker(deployment, Node))
         {
             await deployment.CompletedAsync(job!);
@@ -72,7 +74,7 @@ public sealed class KillAndRestartTests(PostgresFixture postgres, ITestOutputHel
         const ulong end = 299;
         await using var chain = await DevChain.StartAsync(new DevChainOptions { BlockCount = (int)end + 1, Seed = 21 });
         await using var deployment = await PrepareAsync(chain.Url);
-        await using var hold = await LockFilesAsync(deployment);
+        await using var hold = await CommitLock.TakeAsync(deployment);
         string[] orphans;
         AmpJob job;
         using (var killed = AmpdProcess.StartWorker(deployment, Node))
@@ -80,7 +82,7 @@ public sealed class KillAndRestartTests(PostgresFixture postgres, ITestOutputHel
             job = await ScheduleAsync(deployment, end);
 
             // The first commit waits for our lock: its files are published.
-            await Eventually.TrueAsync(() => IsCommitWaitingAsync(deployment), "a commit waits", Patience);
+            await Eventually.TrueAsync(() => CommitLock.IsAwaitedAsync(deployment), "a commit waits", Patience);
             await killed.KillAsync();
             orphans = PublishedFiles(deployment);
             Assert.Equal(3, orphans.Length);
@@ -89,7 +91,7 @@ public sealed class KillAndRestartTests(PostgresFixture postgres, ITestOutputHel
         // The server does not know that its client is gone. Its statement runs after the next worker has removed the files.
         using var next = AmpdProcess.StartWorker(deployment, Node);
         await Eventually.TrueAsync(() => !orphans.Any(File.Exists), "removing the uncommitted files", Patience);
-        Assert.True(await IsCommitWaitingAsync(deployment));
+        Assert.True(await CommitLock.IsAwaitedAsync(deployment));
         await hold.DisposeAsync();
         await deployment.CompletedAsync(job);
 
@@ -104,12 +106,12 @@ public sealed class KillAndRestartTests(PostgresFixture postgres, ITestOutputHel
         const ulong end = 299;
         await using var chain = await DevChain.StartAsync(new DevChainOptions { BlockCount = (int)end + 1, Seed = 22 });
         await using var deployment = await PrepareAsync(chain.Url);
-        await using var hold = await LockFilesAsync(deployment);
+        await using var hold = await CommitLock.TakeAsync(deployment);
         AmpJob job;
         using (var killed = AmpdProcess.StartWorker(deployment, Node))
         {
             job = await ScheduleAsync(deployment, end);
-            await Eventually.TrueAsync(() => IsCommitWaitingAsync(deployment), "a commit waits", Patience);
+            await Eventually.TrueAsync(() => CommitLock.IsAwaitedAsync(deployment), "a commit waits", Patience);
             await killed.KillAsync();
         }
 
@@ -216,26 +218,6 @@ public sealed class KillAndRestartTests(PostgresFixture postgres, ITestOutputHel
 
     private static string[] PublishedFiles(TestDeployment deployment) =>
         Directory.GetFiles(deployment.DataDir, "*.parquet", SearchOption.AllDirectories);
-
-    /// <summary>Lets everybody read <c>file_metadata</c> and nobody write it until it is disposed.</summary>
-    private static async Task<NpgsqlConnection> LockFilesAsync(TestDeployment deployment)
-    {
-        var settings = PostgresUrl.Parse(deployment.Deployment.Configuration.MetadataDb.Url!.Reveal());
-        settings.Pooling = false;
-        var connection = new NpgsqlConnection(settings.ConnectionString);
-        await connection.OpenAsync();
-        await connection.ExecuteAsync("BEGIN", [], CancellationToken.None);
-        await connection.ExecuteAsync("LOCK TABLE file_metadata IN SHARE MODE", [], CancellationToken.None);
-        return connection;
-    }
-
-    private static Task<bool> IsCommitWaitingAsync(TestDeployment deployment) => deployment.Database.RunAsync(
-        "looking for a waiting commit",
-        connection => connection.ScalarAsync<bool>(
-            """
-            SELECT EXISTS (SELECT 1 FROM pg_stat_activity
-              WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%INSERT INTO file_metadata%')
-            """, [], CancellationToken.None), null, CancellationToken.None);
 
     private static async Task StopAsync(AmpdProcess worker)
     {

@@ -84,6 +84,23 @@ public sealed class ResumeTests(PostgresFixture postgres)
         await AssertLikeUntouchedAsync(deployment, 119);
     }
 
+    [ToolFact("postgres")]
+    public async Task StartJob_BeyondTheHead_WaitsForTheChain()
+    {
+        await using var chain = await StartChainAsync(20);
+        await using var deployment = await PrepareAsync(chain.Url);
+        await using var worker = await deployment.StartWorkerAsync();
+
+        var job = await deployment.StartJobAsync(Dataset, 29);
+        await deployment.WaitForBlocksAsync(Dataset, 20);
+        Assert.Equal(AmpJobStatus.Running, (await deployment.Client.GetJobAsync(job.JobId, CancellationToken.None)).Status);
+        await chain.ExtendAsync(20);
+
+        await deployment.CompletedAsync(job);
+        Assert.Equal(new(0, 29), await deployment.CommittedAsync(Dataset));
+        await TableChecks.AssertConsistentAsync(deployment.Deployment);
+    }
+
     [ToolFact("postgres", "duckdb")]
     public async Task StartJob_WhenOneTableLacksAPart_FillsThatPartOfThatTable()
     {
@@ -171,11 +188,92 @@ public sealed class ResumeTests(PostgresFixture postgres)
         await TableRows.AssertSameAsync(deployment, Dataset, "test/pair", "transactions");
     }
 
+    [ToolFact("postgres", "duckdb")]
+    public async Task StopJob_WhileACommitWaits_TakesThatCommitBackWhole()
+    {
+        await using var chain = await StartChainAsync(90);
+        await using var deployment = await PrepareAsync(chain.Url);
+        await using var worker = await deployment.StartWorkerAsync();
+        AmpJob job;
+        await using (var hold = await CommitLock.TakeAsync(deployment))
+        {
+            job = await deployment.StartJobAsync(Dataset, 89);
+            await Eventually.TrueAsync(() => CommitLock.IsAwaitedAsync(deployment), "a commit waits");
+
+            await deployment.Client.StopJobAsync(job.JobId, CancellationToken.None);
+
+            Assert.Equal(AmpJobStatus.Stopped, (await deployment.WaitAsync(job)).Status);
+            Assert.False(await CommitLock.IsAwaitedAsync(deployment));
+        }
+
+        Assert.Null(await deployment.CommittedAsync(Dataset));
+        await deployment.CompleteJobAsync(Dataset, 89);
+        await TableChecks.AssertConsistentAsync(deployment.Deployment);
+        await AssertLikeUntouchedAsync(deployment, 89);
+    }
+
+    [ToolFact("postgres", "duckdb")]
+    public async Task Job_WhenTheDatabaseDropsAllItsConnections_GoesOn()
+    {
+        await using var chain = await StartChainAsync(120);
+        await using var gate = new GatedChain(chain.Url, 60);
+        await using var deployment = await PrepareAsync(gate.Url);
+        await using var worker = await deployment.StartWorkerAsync();
+        var job = await deployment.StartJobAsync(Dataset, 119);
+        await deployment.WaitForBlocksAsync(Dataset, 20);
+
+        await using (await CommitLock.TakeAsync(deployment))
+        {
+            // The commit that waits is cut off too: nobody can know whether it went through.
+            gate.Open();
+            await Eventually.TrueAsync(() => CommitLock.IsAwaitedAsync(deployment), "a commit waits");
+            await CommitLock.DropOtherConnectionsAsync(deployment);
+        }
+
+        // Our own pooled connections were cut as well.
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                try
+                {
+                    return (await deployment.Client.GetJobAsync(job.JobId, CancellationToken.None)).IsTerminal;
+                }
+                catch (AmpException e) when (e.IsTransient)
+                {
+                    return false;
+                }
+            },
+            "the end of the job");
+        Assert.Equal(1, (await deployment.CompletedAsync(job)).Attempts);
+        await TableChecks.AssertConsistentAsync(deployment.Deployment);
+        await AssertLikeUntouchedAsync(deployment, 119);
+    }
+
+    [ToolFact("postgres", "duckdb")]
+    public async Task StartJob_WithSeveralWriters_WritesTheSameRows()
+    {
+        const ulong end = 6_499;
+        await using var chain = await DevChain.StartAsync(new DevChainOptions { BlockCount = (int)end + 1, Seed = 6, TransactionsPerBlock = 1 });
+        await using var deployment = await PrepareAsync(chain.Url, ("writer.bytes", "100000"));
+        var dataset = await deployment.RegisterDatasetAsync(Dataset);
+        await using var worker = await deployment.StartWorkerAsync();
+
+        var scheduled = await new Controller.JobScheduler(deployment.Database).ScheduleAsync(new AmpJobDescriptor
+        {
+            Kind = "materialize-raw", DatasetNamespace = dataset.Namespace, DatasetName = dataset.Name, ManifestHash = dataset.ManifestHash,
+            EndBlock = end.ToString(System.Globalization.CultureInfo.InvariantCulture), MaxWriters = 3,
+        });
+        await deployment.CompletedAsync(await deployment.Client.GetJobAsync(scheduled.JobId, CancellationToken.None));
+
+        await TableChecks.AssertConsistentAsync(deployment.Deployment);
+        await AssertLikeUntouchedAsync(deployment, end);
+    }
+
     private static Task<DevChain> StartChainAsync(int blocks) => DevChain.StartAsync(new DevChainOptions { BlockCount = blocks, Seed = 6 });
 
-    private async Task<TestDeployment> PrepareAsync(Uri chain)
+    private async Task<TestDeployment> PrepareAsync(Uri chain, params (string Key, string Value)[] settings)
     {
-        var deployment = await TestDeployment.CreateAsync(postgres);
+        var deployment = await TestDeployment.CreateAsync(postgres, settings);
         await deployment.RegisterProviderAsync(chain);
         await deployment.RegisterDatasetAsync(Dataset);
         return deployment;

@@ -58,22 +58,24 @@ public sealed class SyncEventsEndToEndTests(PostgresFixture postgres)
     public async Task Job_ThatFails_TellsSoForEachTable()
     {
         await using var broker = await DevBroker.StartAsync(new DevBrokerOptions());
-        await using var chain = await DevChain.StartAsync(new DevChainOptions { BlockCount = 50, Seed = 5 });
-        await using var deployment = await PrepareAsync(broker.BootstrapServers, chain.Url);
-        await deployment.RegisterDatasetAsync(Dataset);
+        await using var wrong = await DevChain.StartAsync(new DevChainOptions { BlockCount = 2, ChainId = 10 });
+        await using var right = await DevChain.StartAsync(new DevChainOptions { BlockCount = (int)End + 1, Seed = 5, ChainId = 1 });
+        await using var deployment = await PrepareAsync(broker.BootstrapServers, right.Url);
+        await deployment.RegisterProviderAsync(wrong.Url, "mainnet");
+        await deployment.RegisterDatasetAsync(Dataset, "mainnet");
         await using var worker = await deployment.StartWorkerAsync();
 
         var failed = await deployment.WaitAsync(await deployment.StartJobAsync(Dataset, End));
-        await chain.ExtendAsync(100);
+        await deployment.RegisterProviderAsync(right.Url, "mainnet");
         await deployment.CompleteJobAsync(Dataset, End);
         Assert.True(await worker.FlushEventsAsync(Patience, CancellationToken.None));
 
-        Assert.Equal((AmpJobStatus.Error, "END_BLOCK_AFTER_HEAD"), (failed.Status, failed.ErrorCode));
+        Assert.Equal((AmpJobStatus.Fatal, "PROVIDER_WRONG_NETWORK"), (failed.Status, failed.ErrorCode));
         var events = await ReadAsync(deployment);
         foreach (var table in AllTables)
         {
             var told = events.Where(e => e.Table == table).ToList();
-            Assert.Equal(("sync.failed", "END_BLOCK_AFTER_HEAD", failed.ErrorMessage), (told[0].EventType, told[0].ErrorType, told[0].ErrorMessage));
+            Assert.Equal(("sync.failed", "PROVIDER_WRONG_NETWORK", failed.ErrorMessage), (told[0].EventType, told[0].ErrorType, told[0].ErrorMessage));
             Assert.Equal(("sync.started", "sync.completed"), (told[1].EventType, told[^1].EventType));
             Assert.All(told.Skip(2).SkipLast(1), e => Assert.Equal("sync.progress", e.EventType));
         }

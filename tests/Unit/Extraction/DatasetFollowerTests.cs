@@ -127,12 +127,9 @@ public sealed class DatasetFollowerTests : IDisposable
                 try
                 {
                     Happen();
+                    // A range without end has none, and one whose end a reorg took away waits for it.
+                    kill.CancelAfter(20);
                     var end = _random.Next(3) == 0 ? (ulong?)null : Chain.Head;
-                    if (end is null)
-                    {
-                        kill.CancelAfter(20);
-                    }
-
                     await RunAsync(new JobRange(0, end), writers: 1, kill.Token);
                 }
                 catch (Exception e) when (e is OperationCanceledException or AmpException { IsTransient: true })
@@ -145,7 +142,18 @@ public sealed class DatasetFollowerTests : IDisposable
         }
 
         /// <summary>The chain holds still; a bounded run brings the tables there.</summary>
-        public Task SettleAsync(int writers = 1) => RunAsync(new JobRange(0, Chain.Head), writers, CancellationToken.None);
+        public async Task SettleAsync(int writers = 1)
+        {
+            using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+            try
+            {
+                await RunAsync(new JobRange(0, Chain.Head), writers, limit.Token);
+            }
+            catch (OperationCanceledException) when (limit.IsCancellationRequested)
+            {
+                Assert.Fail($"{_what} never settled: head {Chain.Head}, segments {string.Join(", ", _segments.Select(s => $"{s.Start}-{s.End}"))}");
+            }
+        }
 
         public void AssertCanonicalIsTheChain()
         {

@@ -4,7 +4,7 @@ using System.Text.Json;
 
 namespace Amp.Support;
 
-/// <summary>Stands before a chain and keeps back the answers for blocks beyond the gate until that is moved.</summary>
+/// <summary>Stands before a chain and keeps back blocks with transactions and receipts beyond the gate until that is moved.</summary>
 internal sealed class GatedChain : IAsyncDisposable
 {
     private readonly StubRpcServer _server = new((method, _) => throw new InvalidOperationException($"{method} was not forwarded"));
@@ -47,7 +47,7 @@ internal sealed class GatedChain : IAsyncDisposable
         }
     }
 
-    /// <summary>Numbers of the blocks that were asked for since the last call, in order.</summary>
+    /// <summary>Numbers of the blocks that were asked for, with transactions or for receipts, since the last call, in order.</summary>
     public IReadOnlyList<ulong> TakeFetchedBlocks()
     {
         lock (_lock)
@@ -91,8 +91,14 @@ internal sealed class GatedChain : IAsyncDisposable
         var blocks = new List<ulong>();
         foreach (var call in root.ValueKind == JsonValueKind.Array ? [.. root.EnumerateArray()] : new[] { root })
         {
-            if (call.GetProperty("method").GetString()!.StartsWith("eth_getBlock", StringComparison.Ordinal)
-                && ulong.TryParse(call.GetProperty("params")[0].GetString().AsSpan(2), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out var block))
+            var parameters = call.GetProperty("params");
+            var isWhole = call.GetProperty("method").GetString() switch
+            {
+                "eth_getBlockByNumber" => parameters[1].GetBoolean(),
+                "eth_getBlockReceipts" => true,
+                _ => false,
+            };
+            if (isWhole && ulong.TryParse(parameters[0].GetString().AsSpan(2), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out var block))
             {
                 blocks.Add(block);
             }
