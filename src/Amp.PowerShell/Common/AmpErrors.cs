@@ -17,6 +17,9 @@ internal static class AmpErrors
     public static AmpException NotFound(string code, string message, object target, string action) =>
         new(code, AmpErrorKind.NotFound, message) { Target = target, RecommendedAction = action };
 
+    public static AmpException ProviderNotFound(string name) => NotFound(
+        "ProviderNotFound", $"There is no provider '{name}'.", name, "Get-AmpProvider lists the providers there are.");
+
     private static ErrorCategory Category(AmpErrorKind kind) => kind switch
     {
         AmpErrorKind.InvalidInput => ErrorCategory.InvalidArgument,

@@ -27,8 +27,7 @@ public sealed class TestAmpProviderCommand : AmpDeploymentCmdlet
 
             foreach (var name in filter.Missing)
             {
-                await pipeline.ErrorAsync(AmpErrors.NotFound(
-                    "ProviderNotFound", $"There is no provider '{name}'.", name, "Get-AmpProvider lists the providers there are."));
+                await pipeline.ErrorAsync(AmpErrors.ProviderNotFound(name));
             }
         });
     }
