@@ -9,6 +9,7 @@ internal sealed class LyingChain : IAsyncDisposable
 {
     private readonly StubRpcServer _server = new((method, _) => throw new InvalidOperationException($"{method} was not forwarded"));
     private readonly HttpClient _http = new();
+    private int _lies;
 
     /// <summary>Lies as <paramref name="change"/> does, which is given the method and its result and says whether it changed it.</summary>
     public LyingChain(Uri chain, Func<string, JsonNode, bool> change)
@@ -26,8 +27,6 @@ internal sealed class LyingChain : IAsyncDisposable
             return await StubRpcServer.RespondAsync(context, (int)response.StatusCode, answer.ToJsonString());
         };
     }
-
-    private int _lies;
 
     /// <summary>Where it answers.</summary>
     public Uri Url => _server.Url;
