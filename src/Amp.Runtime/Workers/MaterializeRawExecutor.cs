@@ -114,27 +114,17 @@ internal sealed class MaterializeRawExecutor(
         return await new ManifestStore(configuration.ManifestsDir).ReadAsync(hash, file?.Path, cancellationToken);
     }
 
-    private async Task<EvmRpcBlockSource> OpenSourceAsync(
+    private async Task<IBlockSource> OpenSourceAsync(
         RawManifest manifest, IReadOnlyList<TableSchema> schemas, CancellationToken cancellationToken)
     {
-        var provider = await Providers.RequireForNetworkAsync(configuration, manifest.Kind, manifest.Network, cancellationToken);
+        var providers = await Providers.RequireForNetworkAsync(configuration, manifest.Kind, manifest.Network, cancellationToken);
         var memoryBudget = (long)configuration.Extraction.MemoryBudgetMb << 20;
-        var source = ProviderSource.Open(provider, schemas, memoryBudget / 4, time, loggers);
-        try
-        {
-            ProviderSource.RequireNetwork(provider, await source.GetChainIdAsync(cancellationToken));
-            return source;
-        }
-        catch
-        {
-            await source.DisposeAsync();
-            throw;
-        }
+        return ProviderSource.OpenAll(providers, schemas, memoryBudget / 4, time, loggers);
     }
 
     /// <summary>The job's blocks; all of them must be there.</summary>
     private static async Task<BlockRange> ResolveRangeAsync(
-        EvmRpcBlockSource source, RawManifest manifest, string endBlock, string dataset, CancellationToken cancellationToken)
+        IBlockSource source, RawManifest manifest, string endBlock, string dataset, CancellationToken cancellationToken)
     {
         var head = await source.GetHeadAsync(manifest.FinalizedBlocksOnly, cancellationToken);
         var end = EndBlock.Parse(endBlock).Resolve(head);
