@@ -34,7 +34,7 @@ switch ($Task) {
     'demo' { Build; pwsh -NoProfile -NonInteractive -File samples/Demo.ps1 }
     'test' {
         Build
-        if (Get-Command npm -ErrorAction Ignore) { npm --prefix tests/tools ci --no-audit --no-fund }
+        if (Get-Command npm -ErrorAction Ignore) { npm --prefix tests/tools install --no-package-lock --no-audit --no-fund }
         dotnet test tests/Unit --configuration Release
         pwsh -NoProfile -NonInteractive -File tests/Pester/Invoke-Suite.ps1
     }

@@ -58,8 +58,8 @@ need_postgres() {
 need_test_tools() {
     have kcat || { apt_install kcat && say "kcat: installed with apt-get"; } || say "kcat: not here; its tests are skipped"
     if have npm; then
-        [ tests/tools/node_modules -nt tests/tools/package-lock.json ] || {
-            quietly npm npm --prefix tests/tools ci --no-audit --no-fund
+        [ tests/tools/node_modules -nt tests/tools/package.json ] || {
+            quietly npm npm --prefix tests/tools install --no-package-lock --no-audit --no-fund
             touch tests/tools/node_modules
             say "test tools: installed DuckDB, anvil and protobufjs with npm"
         }

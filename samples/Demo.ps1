@@ -57,15 +57,16 @@ try {
     $files | Group-Object Table | ForEach-Object {
         [pscustomobject]@{
             Table = $_.Name
-            Rows  = ($_.Group | Measure-Object RowCount -Sum).Sum
+            Rows  = [long]($_.Group | Measure-Object RowCount -Sum).Sum
             Files = $_.Count
-            Bytes = ($_.Group | Measure-Object Size -Sum).Sum
+            Bytes = [long]($_.Group | Measure-Object Size -Sum).Sum
         }
     } | Format-Table
     '{0} blocks in {1:n1} s: {2:n0} blocks/s' -f $Blocks, $seconds, ($Blocks / $seconds)
 
     Write-Step 'The events it told Kafka, read back'
-    $events = Get-AmpSyncEvent -FromBeginning
+    Stop-AmpWorker worker-01    # a worker that stops sends its last events first
+    $events = Get-AmpSyncEvent
     $events | Group-Object EventType | Select-Object Count, Name | Format-Table
     $events | Select-Object -Last 3 | Format-Table
 

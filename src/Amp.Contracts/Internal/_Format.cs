@@ -51,6 +51,12 @@ public static class _Format
         _ => $"{age.Value.Days}d {age.Value.Hours}h",
     };
 
+    /// <summary>How long an answer took, such as <c>0.4 ms</c> or <c>1250 ms</c>.</summary>
+    /// <param name="latency">The time; null gives an empty cell.</param>
+    public static string Latency(TimeSpan? latency) => latency is { TotalMilliseconds: var milliseconds }
+        ? milliseconds.ToString(milliseconds < 10 ? "0.0" : "0", CultureInfo.InvariantCulture) + " ms"
+        : "";
+
     /// <summary>The first twelve characters of a hash, and an ellipsis.</summary>
     /// <param name="hash">The hash; null gives an empty cell.</param>
     public static string ShortHash(string? hash) => hash is { Length: > 13 } ? hash[..12] + "…" : hash ?? "";

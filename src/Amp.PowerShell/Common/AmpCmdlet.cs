@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Management.Automation;
+using System.Management.Automation.Runspaces;
 using System.Threading.Channels;
 
 namespace Amp.PowerShell.Common;
@@ -16,8 +17,11 @@ public abstract class AmpCmdlet : PSCmdlet, IDisposable
 
     private readonly CancellationTokenSource _stop = new();
 
-    /// <summary>Cancelled when the user presses Ctrl+C or the pipeline is stopped.</summary>
-    protected CancellationToken StopToken => _stop.Token;
+    /// <summary>The runspace that the cmdlet runs in; what the cmdlet starts belongs to it.</summary>
+    private protected Guid RunspaceId { get; } = Runspace.DefaultRunspace?.InstanceId ?? Guid.Empty;
+
+    /// <summary>PowerShell's file system location: where relative paths start and <c>.amp</c> is looked for. Pipeline thread only.</summary>
+    private protected string Location => SessionState.Path.CurrentFileSystemLocation.ProviderPath;
 
     /// <inheritdoc/>
     public void Dispose()
@@ -69,7 +73,21 @@ public abstract class AmpCmdlet : PSCmdlet, IDisposable
         }
     }
 
-    /// <summary>The folder a relative path typed by the user starts from: PowerShell's location, not the process's.</summary>
+    /// <summary>Runs something short on the pipeline thread; an error in it ends the pipeline.</summary>
+    private protected T OrThrow<T>(Func<T> work)
+    {
+        try
+        {
+            return work();
+        }
+        catch (AmpException e)
+        {
+            ThrowTerminatingError(AmpErrors.From(e));
+            throw;
+        }
+    }
+
+    /// <summary>The full form of a path typed by the user. Pipeline thread only.</summary>
     private protected string ResolvePath(string path) => SessionState.Path.GetUnresolvedProviderPathFromPSPath(path);
 
     [SuppressMessage(
@@ -131,9 +149,6 @@ public abstract class AmpCmdlet : PSCmdlet, IDisposable
                 break;
             case PipelineItemKind.Error:
                 WriteError((ErrorRecord)item.Value);
-                break;
-            case PipelineItemKind.Warning:
-                WriteWarning((string)item.Value);
                 break;
             case PipelineItemKind.Verbose:
                 WriteVerbose((string)item.Value);

@@ -8,8 +8,11 @@ public abstract class AmpDeploymentCmdlet : AmpCmdlet
     /// <summary>Runs work on the session's deployment, connecting first where nobody has; see <see cref="AmpCmdlet.Run"/>.</summary>
     private protected void Run(Func<AmpDeployment, PipelineWriter, CancellationToken, Task> work)
     {
-        var location = SessionState.Path.CurrentFileSystemLocation.ProviderPath;
+        var location = Location;
         Run(async (pipeline, cancellationToken) =>
-            await work(await AmpSession.GetAsync(location, cancellationToken), pipeline, cancellationToken));
+        {
+            await using var session = await AmpSession.GetAsync(location, RunspaceId, cancellationToken);
+            await work(session.Deployment, pipeline, cancellationToken);
+        });
     }
 }

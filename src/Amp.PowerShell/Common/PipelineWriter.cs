@@ -7,7 +7,6 @@ internal enum PipelineItemKind
 {
     Output,
     Error,
-    Warning,
     Verbose,
     Progress,
 }
@@ -20,8 +19,6 @@ internal sealed class PipelineWriter(ChannelWriter<PipelineItem> channel, Cancel
     public ValueTask OutputAsync(object value) => WriteAsync(PipelineItemKind.Output, value);
 
     public ValueTask ErrorAsync(AmpException exception) => WriteAsync(PipelineItemKind.Error, AmpErrors.From(exception));
-
-    public ValueTask WarningAsync(string message) => WriteAsync(PipelineItemKind.Warning, message);
 
     public ValueTask VerboseAsync(string message) => WriteAsync(PipelineItemKind.Verbose, message);
 

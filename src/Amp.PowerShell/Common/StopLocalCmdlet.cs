@@ -11,7 +11,7 @@ public abstract class StopLocalCmdlet : AmpCmdlet
     {
         foreach (var name in names)
         {
-            var matches = running.Match([name]);
+            var matches = running.Match(name);
             if (matches.Count == 0 && !WildcardPattern.ContainsWildcardCharacters(name))
             {
                 WriteError(AmpErrors.From(notFound(name)));

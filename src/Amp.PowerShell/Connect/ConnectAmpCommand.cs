@@ -27,16 +27,17 @@ public sealed class ConnectAmpCommand : AmpCmdlet
     /// <inheritdoc/>
     protected override void ProcessRecord()
     {
-        var location = SessionState.Path.CurrentFileSystemLocation.ProviderPath;
+        var location = Location;
         var path = ConfigPath is null ? null : ResolvePath(ConfigPath);
         RunOrThrow(async (pipeline, cancellationToken) =>
         {
             var configuration = ParameterSetName == ByDatabase
                 ? AmpConfiguration.ForDatabase(MetadataDb, location)
                 : AmpDeployment.FindConfiguration(path, location);
-            var deployment = await AmpDeployment.OpenAsync(configuration, NullLoggerFactory.Instance, cancellationToken);
-            await AmpSession.SetAsync(deployment, cancellationToken);
-            await pipeline.OutputAsync(deployment.Connection);
+            await using var deployment = new DeploymentHold(
+                await AmpDeployment.OpenAsync(configuration, NullLoggerFactory.Instance, cancellationToken));
+            await AmpSession.SetAsync(deployment, RunspaceId, cancellationToken);
+            await pipeline.OutputAsync(deployment.Deployment.Connection);
         });
     }
 }

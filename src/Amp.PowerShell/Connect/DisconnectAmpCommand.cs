@@ -8,5 +8,5 @@ namespace Amp.PowerShell.Connect;
 public sealed class DisconnectAmpCommand : AmpCmdlet
 {
     /// <inheritdoc/>
-    protected override void ProcessRecord() => Run((_, cancellationToken) => AmpSession.SetAsync(null, cancellationToken));
+    protected override void ProcessRecord() => Run((_, cancellationToken) => AmpSession.DisconnectAsync(cancellationToken));
 }

@@ -6,26 +6,31 @@ using Amp.PowerShell.Common;
 namespace Amp.PowerShell.Connect;
 
 /// <summary>Creates or updates the tables of the metadata database.</summary>
-[Cmdlet(VerbsData.Initialize, "AmpDatabase", SupportsShouldProcess = true)]
+[Cmdlet(VerbsData.Initialize, "AmpDatabase", SupportsShouldProcess = true, DefaultParameterSetName = ByConfiguration)]
 public sealed class InitializeAmpDatabaseCommand : AmpCmdlet
 {
+    private const string ByConfiguration = "Configuration";
+    private const string ByDatabase = "Database";
+
     /// <summary>The configuration file that names the database; see <c>Connect-Amp</c>.</summary>
-    [Parameter(Position = 0)]
+    [Parameter(ParameterSetName = ByConfiguration, Position = 0, ValueFromPipelineByPropertyName = true)]
+    [Alias("Path", "FullName", "PSPath")]
+    [ValidateNotNullOrEmpty]
     public string? ConfigPath { get; set; }
 
     /// <summary>Address of the database, instead of a configuration file.</summary>
-    [Parameter]
-    public string? MetadataDb { get; set; }
+    [Parameter(ParameterSetName = ByDatabase, Mandatory = true)]
+    [ValidateNotNullOrEmpty]
+    public string MetadataDb { get; set; } = "";
 
     /// <inheritdoc/>
     protected override void ProcessRecord()
     {
-        var location = SessionState.Path.CurrentFileSystemLocation.ProviderPath;
         var path = ConfigPath is null ? null : ResolvePath(ConfigPath);
-        var configuration = MetadataDb is null
-            ? AmpDeployment.FindConfiguration(path, location)
-            : AmpConfiguration.ForDatabase(MetadataDb, location);
-        if (ShouldProcess(AmpDeployment.DatabaseName(configuration), "Create or update Amp's tables"))
+        var configuration = OrThrow(() => ParameterSetName == ByDatabase
+            ? AmpConfiguration.ForDatabase(MetadataDb, Location)
+            : AmpDeployment.FindConfiguration(path, Location));
+        if (ShouldProcess(OrThrow(() => AmpDeployment.DatabaseName(configuration)), "Create or update Amp's tables"))
         {
             RunOrThrow(async (pipeline, cancellationToken) =>
             {

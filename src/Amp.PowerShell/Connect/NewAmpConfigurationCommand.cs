@@ -46,15 +46,25 @@ public sealed class NewAmpConfigurationCommand : AmpCmdlet
         {
             try
             {
-                Directory.CreateDirectory(System.IO.Path.GetDirectoryName(path)!);
-                using var file = File.CreateText(path);
-                AmpConfiguration.WriteTemplate(file, Setting.Cast<DictionaryEntry>().ToDictionary(
+                using var text = new StringWriter();
+                AmpConfiguration.WriteTemplate(text, Setting.Cast<DictionaryEntry>().ToDictionary(
                     entry => entry.Key.ToString()!, entry => Text(entry.Value), StringComparer.Ordinal));
+                Directory.CreateDirectory(System.IO.Path.GetDirectoryName(path)!);
+                File.WriteAllText(path, text.ToString());
                 WriteObject(new FileInfo(path));
             }
             catch (AmpException e)
             {
                 WriteError(AmpErrors.From(e));
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                WriteError(AmpErrors.From(new AmpException(
+                    "ConfigurationNotWritable", AmpErrorKind.Denied, $"The configuration file '{path}' cannot be written: {e.Message}", e)
+                {
+                    Target = path,
+                    RecommendedAction = "Give another -Path.",
+                }));
             }
         }
     }

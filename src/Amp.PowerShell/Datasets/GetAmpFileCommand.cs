@@ -34,21 +34,24 @@ public sealed class GetAmpFileCommand : AmpDeploymentCmdlet
     /// <inheritdoc/>
     protected override void ProcessRecord()
     {
-        var datasets = new NameFilter(Dataset);
-        var tables = new NameFilter(Table);
+        var filter = new TableFilter(Dataset, Table);
         Run(async (deployment, pipeline, cancellationToken) =>
         {
-            var chosen = ParameterSetName == ByTable
+            var tables = ParameterSetName == ByTable
                 ? InputObject.ToAsyncEnumerable()
-                : deployment.Client.GetTablesAsync(cancellationToken)
-                    .Where(table => datasets.IsMatch(table.Dataset) && tables.IsMatch(table.Table));
-            await foreach (var table in chosen.WithCancellation(cancellationToken))
+                : filter.ChooseAsync(deployment.Client, cancellationToken);
+            await foreach (var table in tables.WithCancellation(cancellationToken))
             {
                 await foreach (var file in deployment.Client.GetFilesAsync(table, cancellationToken))
                 {
                     await pipeline.OutputAsync(
                         IncludeRowCount ? await deployment.WithRowCountAsync(file, cancellationToken) : file);
                 }
+            }
+
+            foreach (var error in ParameterSetName == ByName ? filter.NotFound : [])
+            {
+                await pipeline.ErrorAsync(error);
             }
         });
     }

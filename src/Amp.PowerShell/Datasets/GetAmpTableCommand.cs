@@ -23,23 +23,17 @@ public sealed class GetAmpTableCommand : AmpDeploymentCmdlet
     /// <inheritdoc/>
     protected override void ProcessRecord()
     {
-        var datasets = new NameFilter(Dataset);
-        var tables = new NameFilter(Table);
+        var filter = new TableFilter(Dataset, Table);
         Run(async (deployment, pipeline, cancellationToken) =>
         {
-            await foreach (var table in deployment.Client.GetTablesAsync(cancellationToken))
+            await foreach (var table in filter.ChooseAsync(deployment.Client, cancellationToken))
             {
-                if (datasets.IsMatch(table.Dataset) && tables.IsMatch(table.Table))
-                {
-                    await pipeline.OutputAsync(table);
-                }
+                await pipeline.OutputAsync(table);
             }
 
-            foreach (var name in datasets.Missing)
+            foreach (var error in filter.NotFound)
             {
-                await pipeline.ErrorAsync(AmpErrors.NotFound(
-                    "DatasetNotFound", $"No table of a dataset '{name}' has been written.", name,
-                    "Get-AmpTable without parameters lists the tables there are; Start-AmpJob writes those of a dataset."));
+                await pipeline.ErrorAsync(error);
             }
         });
     }

@@ -60,11 +60,11 @@ public sealed class GetAmpSyncEventCommand : AmpCmdlet
     /// <inheritdoc/>
     protected override void ProcessRecord()
     {
-        var location = SessionState.Path.CurrentFileSystemLocation.ProviderPath;
+        var location = Location;
         Run(async (pipeline, cancellationToken) =>
         {
             var kafka = BootstrapServers is null
-                ? (await AmpSession.GetAsync(location, cancellationToken)).RequireKafka()
+                ? await ConfiguredAsync(location, cancellationToken)
                 : new KafkaEventOptions { Brokers = BootstrapServers };
             var options = new SyncEventReadOptions
             {
@@ -94,5 +94,11 @@ public sealed class GetAmpSyncEventCommand : AmpCmdlet
                 }
             }
         });
+    }
+
+    private async Task<KafkaEventOptions> ConfiguredAsync(string location, CancellationToken cancellationToken)
+    {
+        await using var session = await AmpSession.GetAsync(location, RunspaceId, cancellationToken);
+        return session.Deployment.RequireKafka();
     }
 }

@@ -1,5 +1,4 @@
 using System.Management.Automation;
-using System.Management.Automation.Runspaces;
 using Amp.Events;
 using Amp.PowerShell.Common;
 
@@ -29,11 +28,10 @@ public sealed class StartAmpDevBrokerCommand : AmpCmdlet
         }
 
         var options = new DevBrokerOptions { Topics = [.. Topic.Select(topic => new DevBrokerTopic(topic, Partitions))] };
-        var owner = Runspace.DefaultRunspace.InstanceId;
         RunOrThrow(async (pipeline, cancellationToken) =>
         {
             var broker = await DevBroker.StartAsync(options, cancellationToken: cancellationToken);
-            AmpSession.Brokers.Add(broker.BootstrapServers, broker, owner);
+            AmpSession.Brokers.Add(broker.BootstrapServers, broker, RunspaceId);
             await pipeline.OutputAsync(new AmpDevBroker { BootstrapServers = broker.BootstrapServers, Topics = Topic });
         });
     }

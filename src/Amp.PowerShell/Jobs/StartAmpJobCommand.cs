@@ -6,7 +6,7 @@ using Amp.PowerShell.Common;
 namespace Amp.PowerShell.Jobs;
 
 /// <summary>
-/// Schedules a job that extracts a dataset up to an end block. An active job with the same dataset version and end
+/// Schedules a job that extracts a dataset up to an end block, or follows the chain. An active job with the same dataset version and end
 /// block is returned instead of a second one.
 /// </summary>
 [Cmdlet(VerbsLifecycle.Start, "AmpJob", SupportsShouldProcess = true)]
@@ -19,10 +19,18 @@ public sealed class StartAmpJobCommand : AmpDeploymentCmdlet
     [ValidateNotNullOrEmpty]
     public string[] Dataset { get; set; } = [];
 
-    /// <summary>Last block: its number, a negative number (so many blocks behind the chain's head), or <c>latest</c>.</summary>
-    [Parameter(Mandatory = true, Position = 1)]
+    /// <summary>
+    /// Last block: its number, a negative number (so many blocks behind the chain's head), or <c>latest</c>. Without it the
+    /// job follows the chain until it is stopped.
+    /// </summary>
+    [Parameter(Position = 1)]
     [ValidateNotNullOrEmpty]
-    public string EndBlock { get; set; } = "";
+    public string? EndBlock { get; set; }
+
+    /// <summary>How many parts of a range, of 2,000 blocks or more each, are extracted side by side.</summary>
+    [Parameter]
+    [ValidateRange(1, 64)]
+    public int MaxWriters { get; set; } = 1;
 
     /// <summary>Node id of the worker to use, wildcards allowed; the active worker with the fewest jobs when left out.</summary>
     [Parameter]
@@ -31,16 +39,28 @@ public sealed class StartAmpJobCommand : AmpDeploymentCmdlet
     [SupportsWildcards]
     public string? Worker { get; set; }
 
+    /// <summary>
+    /// Recomputes block hashes, transactions and receipts roots and blooms from what was extracted, and refuses blocks that do
+    /// not fit. Needs a dataset with the tables blocks, transactions and logs.
+    /// </summary>
+    [Parameter]
+    public SwitchParameter Verify { get; set; }
+
     /// <inheritdoc/>
     protected override void ProcessRecord()
     {
         foreach (var dataset in Dataset)
         {
-            if (ShouldProcess(dataset, $"Extract up to block {EndBlock}"))
+            if (ShouldProcess(dataset, EndBlock is null ? "Extract without end" : $"Extract up to block {EndBlock}"))
             {
                 Run(async (deployment, pipeline, cancellationToken) =>
                 {
-                    var request = new StartJobRequest(DatasetReference.Parse(dataset), EndBlock) { Worker = Worker };
+                    var request = new StartJobRequest(DatasetReference.Parse(dataset), EndBlock)
+                    {
+                        Worker = Worker,
+                        MaxWriters = MaxWriters,
+                        Verify = Verify,
+                    };
                     await pipeline.OutputAsync(await deployment.Client.StartJobAsync(request, cancellationToken));
                 });
             }

@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using System.Globalization;
 using System.Management.Automation;
 using Amp.Hosting;
 using Amp.Internal;
@@ -6,65 +8,113 @@ using Amp.PowerShell.Common;
 namespace Amp.PowerShell.Jobs;
 
 /// <summary>
-/// Follows jobs until they end: writes one object per change of a table and draws one progress bar per table.
+/// Follows jobs, side by side, until all have ended: writes one object per change of a table and draws one progress bar
+/// per table.
 /// </summary>
 [Cmdlet(VerbsCommon.Watch, "AmpJobProgress")]
 [OutputType(typeof(AmpTableProgress))]
 public sealed class WatchAmpJobProgressCommand : AmpDeploymentCmdlet
 {
+    /// <summary>The console draws what is sent last, at most five times a second.</summary>
+    private static readonly TimeSpan DrawInterval = TimeSpan.FromMilliseconds(300);
+
+    private readonly List<long> _jobIds = [];
+    private readonly ConcurrentDictionary<int, ProgressRecord> _bars = new();
+
     /// <summary>Numbers of the jobs.</summary>
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [ArgumentCompleter(typeof(JobIdCompleter))]
     public long[] JobId { get; set; } = [];
 
     /// <inheritdoc/>
-    protected override void ProcessRecord()
+    protected override void ProcessRecord() => _jobIds.AddRange(JobId);
+
+    /// <inheritdoc/>
+    protected override void EndProcessing()
     {
-        foreach (var jobId in JobId)
+        if (_jobIds.Count == 0)
         {
-            Run((deployment, pipeline, cancellationToken) => WatchAsync(deployment.Client, jobId, pipeline, cancellationToken));
+            return;
+        }
+
+        try
+        {
+            Run((deployment, pipeline, cancellationToken) => Task.WhenAll(
+                _jobIds.Distinct().Select(jobId => WatchAsync(deployment.Client, jobId, pipeline, cancellationToken))));
+        }
+        finally
+        {
+            // Also after Select-Object -First, which ends the pipeline but leaves its bars standing.
+            foreach (var bar in _bars.Values)
+            {
+                WriteProgress(new ProgressRecord(bar.ActivityId, bar.Activity, bar.StatusDescription) { RecordType = ProgressRecordType.Completed });
+            }
         }
     }
 
-    private static async Task WatchAsync(IAmpClient client, long jobId, PipelineWriter pipeline, CancellationToken cancellationToken)
+    private async Task WatchAsync(IAmpClient client, long jobId, PipelineWriter pipeline, CancellationToken cancellationToken)
     {
-        var bars = new Dictionary<string, ProgressRecord>(StringComparer.Ordinal);
-        await foreach (var table in JobWatch.FollowAsync(client, jobId, TimeProvider.System, cancellationToken))
+        try
         {
-            if (!bars.TryGetValue(table.Table, out var bar))
+            var latest = new ConcurrentDictionary<string, AmpTableProgress>(StringComparer.Ordinal);
+            var following = FollowAsync(client, jobId, latest, pipeline, cancellationToken);
+            while (!following.IsCompleted)
             {
-                bar = new ProgressRecord(BarId(jobId, bars.Count), $"Job {jobId}: {table.Table}", "waiting");
-                bars.Add(table.Table, bar);
+                foreach (var table in latest.Values.OrderBy(table => table.Table, StringComparer.Ordinal))
+                {
+                    await pipeline.ProgressAsync(Bar(table));
+                }
+
+                await Task.WhenAny(following, Task.Delay(DrawInterval, cancellationToken));
             }
 
-            Draw(bar, table);
-            await pipeline.ProgressAsync(bar);
-            await pipeline.OutputAsync(table);
+            await following;
+            var job = await client.GetJobAsync(jobId, cancellationToken);
+            if (JobErrors.From(job.JobId, job.Status, job.ErrorMessage) is { } error)
+            {
+                await pipeline.ErrorAsync(error);
+            }
         }
-
-        foreach (var bar in bars.Values)
+        catch (AmpException e)
         {
-            bar.RecordType = ProgressRecordType.Completed;
-            await pipeline.ProgressAsync(bar);
-        }
-
-        var job = await client.GetJobAsync(jobId, cancellationToken);
-        if (JobErrors.From(job.JobId, job.Status, job.ErrorMessage) is { } error)
-        {
-            await pipeline.ErrorAsync(error);
+            await pipeline.ErrorAsync(e);
         }
     }
 
-    private static int BarId(long jobId, int table) => (int)(((jobId * 16) + table) & int.MaxValue);
-
-    private static void Draw(ProgressRecord bar, AmpTableProgress table)
+    private static async Task FollowAsync(
+        IAmpClient client, long jobId, ConcurrentDictionary<string, AmpTableProgress> latest, PipelineWriter pipeline, CancellationToken cancellationToken)
     {
-        bar.StatusDescription =
-            $"block {table.CurrentBlock} of {table.EndBlock}, {table.FilesCount} files, {_Format.Size(table.TotalSizeBytes)} {_Format.Rate(table.BlocksPerSecond)}";
-        bar.PercentComplete = table.PercentComplete is { } percent ? (int)percent : -1;
+        await foreach (var table in JobWatch.FollowAsync(client, jobId, TimeProvider.System, cancellationToken))
+        {
+            latest[table.Table] = table;
+            await pipeline.OutputAsync(table);
+        }
+    }
+
+    private ProgressRecord Bar(AmpTableProgress table)
+    {
+        var bar = new ProgressRecord(HashCode.Combine(table.JobId, table.Table) & int.MaxValue, $"Job {table.JobId} {table.Table}", Status(table))
+        {
+            PercentComplete = (int)(table.PercentComplete ?? -1),
+        };
         if (table is { BlocksPerSecond: > 0 and var rate, EndBlock: { } end, CurrentBlock: { } current } && end >= current)
         {
             bar.SecondsRemaining = (int)Math.Min(int.MaxValue, (end - current) / rate);
         }
+
+        return _bars[bar.ActivityId] = bar;
+    }
+
+    private static string Status(AmpTableProgress table)
+    {
+        if (table.CurrentBlock is not { } current)
+        {
+            return "waiting for the first file";
+        }
+
+        var end = table.EndBlock is { } last ? string.Create(CultureInfo.InvariantCulture, $" of {last}") : "";
+        var rate = table.BlocksPerSecond is { } perSecond ? string.Create(CultureInfo.InvariantCulture, $", {perSecond:0} blocks/s") : "";
+        var files = table.FilesCount == 1 ? "1 file" : $"{table.FilesCount} files";
+        return $"block {current}{end}{rate}, {files}, {_Format.Size(table.TotalSizeBytes)}";
     }
 }

@@ -4,7 +4,8 @@ if (-not $isReload) {
     Add-Type -LiteralPath (Join-Path $PSScriptRoot 'Amp.Contracts.dll')
 }
 
-$cmdlets = Import-Module -Assembly ([Amp.ModuleLoadContext]::LoadModule()) -PassThru
+$assembly = [Amp.ModuleLoadContext]::LoadModule()
+$cmdlets = Import-Module -Assembly $assembly -PassThru
 
 # When the assembly was imported before in this process, PowerShell does not add its cmdlets to this module's exports
 # again (PowerShell issue 20710).
@@ -15,3 +16,7 @@ if ($isReload -and $null -ne $addExportedCmdlet) {
         $null = $addExportedCmdlet.Invoke($ExecutionContext.SessionState.Module, @(, $cmdlet))
     }
 }
+
+# Type literals of the assembly no longer resolve while the module is being removed.
+$cleanup = $assembly.GetType('Amp.PowerShell.Common.ModuleCleanup')
+$ExecutionContext.SessionState.Module.OnRemove = { $cleanup::Stop() }

@@ -1,5 +1,4 @@
 using System.Management.Automation;
-using System.Management.Automation.Runspaces;
 using Amp.Extraction.DevChains;
 using Amp.PowerShell.Common;
 
@@ -68,11 +67,10 @@ public sealed class StartAmpDevChainCommand : AmpCmdlet
             TransactionsPerBlock = TransactionsPerBlock,
             ReplayPath = ReplayPath is null ? null : ResolvePath(ReplayPath),
         };
-        var owner = Runspace.DefaultRunspace.InstanceId;
         RunOrThrow(async (pipeline, cancellationToken) =>
         {
             var chain = await DevChain.StartAsync(options, cancellationToken);
-            AmpSession.Chains.Add(chain.Url.ToString(), chain, owner);
+            AmpSession.Chains.Add(chain.Url.ToString(), chain, RunspaceId);
             await pipeline.OutputAsync(new AmpDevChain
             {
                 Url = chain.Url.ToString(),

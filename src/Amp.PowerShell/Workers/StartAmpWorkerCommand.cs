@@ -1,5 +1,5 @@
 using System.Management.Automation;
-using System.Management.Automation.Runspaces;
+using System.Runtime.InteropServices;
 using Amp.Hosting;
 using Amp.PowerShell.Common;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -17,13 +17,19 @@ public sealed class StartAmpWorkerCommand : AmpCmdlet
     private const string ByConfiguration = "Configuration";
     private const string BySolo = "Solo";
 
-    /// <summary>The worker's unique name: a letter, then letters, digits, <c>_</c>, <c>-</c> or <c>.</c>.</summary>
-    [Parameter(Mandatory = true, Position = 0, ValueFromPipelineByPropertyName = true)]
+    private volatile bool _terminated;
+
+    /// <summary>
+    /// The worker's unique name: a letter, then letters, digits, <c>_</c>, <c>-</c> or <c>.</c>; <c>AMP_NODE_ID</c> when
+    /// left out.
+    /// </summary>
+    [Parameter(Position = 0, ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
-    public string NodeId { get; set; } = "";
+    public string? NodeId { get; set; }
 
     /// <summary>The configuration file; without it the session's connection is used, then what <c>Connect-Amp</c> would find.</summary>
     [Parameter(ParameterSetName = ByConfiguration)]
+    [ValidateNotNullOrEmpty]
     public string? ConfigPath { get; set; }
 
     /// <summary>Runs everything on this machine: starts a private PostgreSQL server and keeps all files below <see cref="AmpDir"/>.</summary>
@@ -42,65 +48,89 @@ public sealed class StartAmpWorkerCommand : AmpCmdlet
     /// <inheritdoc/>
     protected override void ProcessRecord()
     {
-        var location = SessionState.Path.CurrentFileSystemLocation.ProviderPath;
-        var configPath = ConfigPath is null ? null : ResolvePath(ConfigPath);
-        var ampDir = ResolvePath(AmpDir);
-        var owner = Runspace.DefaultRunspace.InstanceId;
-        RunOrThrow((_, _) =>
-        {
-            Amp.Configuration.NodeId.Validate(NodeId);
-            if (AmpSession.Workers.Find(NodeId) is not null)
-            {
-                throw new AmpException("WorkerAlreadyRunning", AmpErrorKind.Conflict, $"Worker '{NodeId}' already runs in this process.")
-                {
-                    Target = NodeId,
-                    RecommendedAction = $"Stop it with 'Stop-AmpWorker {NodeId}', or start another with a node id of its own.",
-                };
-            }
-
-            return Task.CompletedTask;
-        });
-        if (!ShouldProcess(NodeId, "Start worker"))
+        var nodeId = OrThrow(RequireFreeNodeId);
+        if (!ShouldProcess(nodeId, "Start worker"))
         {
             return;
         }
 
+        var location = Location;
+        var configPath = ConfigPath is null ? null : ResolvePath(ConfigPath);
+        var ampDir = ResolvePath(AmpDir);
         RunOrThrow(async (pipeline, cancellationToken) =>
         {
-            var deployment = await OpenAsync(configPath, ampDir, location, cancellationToken);
-            var worker = await WorkerHost.StartAsync(deployment, NodeId, NullLoggerFactory.Instance, cancellationToken);
-            AmpSession.Workers.Add(NodeId, worker, owner);
+            await using var deployment = await OpenAsync(configPath, ampDir, location, cancellationToken);
+            var worker = await WorkerHost.StartAsync(deployment.Deployment, nodeId, NullLoggerFactory.Instance, cancellationToken);
+            AmpSession.Workers.Add(nodeId, new LocalWorker(worker, deployment.Share()), RunspaceId);
+            var stays = false;
             try
             {
+                await AmpSession.SetAsync(deployment, RunspaceId, cancellationToken);
                 await pipeline.OutputAsync(await worker.DescribeAsync(cancellationToken));
+                stays = !Wait;
                 if (Wait)
                 {
-                    await worker.Completion.WaitAsync(cancellationToken);
+                    await WaitAsync(worker, cancellationToken);
                 }
             }
             finally
             {
-                if (Wait)
+                if (!stays)
                 {
-                    await AmpSession.Workers.StopAsync(NodeId);
+                    await AmpSession.Workers.StopAsync(nodeId);
                 }
             }
         });
+
+        if (_terminated)
+        {
+            Host.SetShouldExit(0);
+        }
     }
 
-    private async Task<AmpDeployment> OpenAsync(
+    private async Task WaitAsync(WorkerHost worker, CancellationToken cancellationToken)
+    {
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        using var signal = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context =>
+        {
+            context.Cancel = true;
+            _terminated = true;
+            stop.Cancel();
+        });
+        await worker.WaitAsync(stop.Token);
+    }
+
+    private string RequireFreeNodeId()
+    {
+        var nodeId = NodeId ?? Environment.GetEnvironmentVariable("AMP_NODE_ID") ?? throw new AmpException(
+            "NodeIdRequired", AmpErrorKind.InvalidInput, "A worker needs a node id, and none was given.")
+        {
+            RecommendedAction = "Give -NodeId, or set AMP_NODE_ID.",
+        };
+        Amp.Configuration.NodeId.Validate(nodeId);
+        return !AmpSession.Workers.Contains(nodeId)
+            ? nodeId
+            : throw new AmpException("WorkerAlreadyRunning", AmpErrorKind.Conflict, $"Worker '{nodeId}' already runs in this process.")
+            {
+                Target = nodeId,
+                RecommendedAction = $"Stop it with 'Stop-AmpWorker {nodeId}', or start another with a node id of its own.",
+            };
+    }
+
+    private async Task<DeploymentHold> OpenAsync(
         string? configPath, string ampDir, string location, CancellationToken cancellationToken)
     {
-        if (ParameterSetName == ByConfiguration && configPath is null && AmpSession.Current is { Configuration.IsFromFile: true } current)
+        if (Solo)
         {
-            return current;
+            return new DeploymentHold(await AmpDeployment.OpenSoloAsync(ampDir, NullLoggerFactory.Instance, cancellationToken));
         }
 
-        var deployment = Solo
-            ? await AmpDeployment.OpenSoloAsync(ampDir, NullLoggerFactory.Instance, cancellationToken)
-            : await AmpDeployment.OpenAsync(
-                AmpDeployment.FindConfiguration(configPath, location), NullLoggerFactory.Instance, cancellationToken);
-        await AmpSession.SetAsync(deployment, cancellationToken);
-        return deployment;
+        if (configPath is null && AmpSession.Current is { Configuration.IsFromFile: true })
+        {
+            return await AmpSession.GetAsync(location, RunspaceId, cancellationToken);
+        }
+
+        return new DeploymentHold(await AmpDeployment.OpenAsync(
+            AmpDeployment.FindConfiguration(configPath, location), NullLoggerFactory.Instance, cancellationToken));
     }
 }

@@ -131,7 +131,7 @@ public sealed record AmpConfiguration
         reader.ReadEnvironment(ProcessEnvironment(), Prefix);
         reader.ReadVariable(AmpSettings.DatabaseUrl, "the database address", databaseUrl);
         CheckTogether(reader);
-        reader.ThrowIfFaulty("InvalidConfiguration", path, "configuration");
+        reader.ThrowIfFaulty("InvalidConfiguration", "given by the database address", "configuration");
         return Build(reader, path) with { IsFromFile = false };
     }
 

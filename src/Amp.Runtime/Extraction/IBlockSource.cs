@@ -6,6 +6,9 @@ internal interface IBlockSource : IAsyncDisposable
     /// <summary>Number of the newest block the source has; the newest finalized one when asked for.</summary>
     Task<ulong> GetHeadAsync(bool finalized, CancellationToken cancellationToken);
 
+    /// <summary>A block's hash and its parent's; null when the chain has no block of that number.</summary>
+    Task<BlockLink?> GetLinkAsync(ulong number, CancellationToken cancellationToken);
+
     /// <summary>
     /// The blocks of a range, decoded, in rising order and without gaps; each batch holds one or more consecutive
     /// blocks. Whoever takes a batch disposes it, which hands its memory back. The source fetches and decodes ahead,

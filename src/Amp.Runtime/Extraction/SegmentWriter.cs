@@ -12,15 +12,26 @@ namespace Amp.Extraction;
 internal sealed class SegmentWriter : IAsyncDisposable
 {
     private readonly string _network;
+    private readonly SegmentStore _store;
     private readonly List<TableFile> _files = [];
     private BlockLink _first;
-    private BlockLink _last;
 
-    private SegmentWriter(string network, DateTimeOffset startedAt)
+    private SegmentWriter(string network, IReadOnlyList<TargetTable> tables, SegmentStore store, DateTimeOffset startedAt)
     {
         _network = network;
+        _store = store;
+        Tables = tables;
         StartedAt = startedAt;
     }
+
+    /// <summary>The tables that it has a file of.</summary>
+    public IReadOnlyList<TargetTable> Tables { get; }
+
+    /// <summary>Its last block so far.</summary>
+    public BlockLink Last { get; private set; }
+
+    /// <summary>Its blocks so far.</summary>
+    public BlockRange Blocks => new(_first.Number, Last.Number);
 
     /// <summary>When its first block came.</summary>
     public DateTimeOffset StartedAt { get; }
@@ -38,7 +49,7 @@ internal sealed class SegmentWriter : IAsyncDisposable
         DateTimeOffset now,
         CancellationToken cancellationToken)
     {
-        var segment = new SegmentWriter(network, now) { _first = batch.Blocks[0] };
+        var segment = new SegmentWriter(network, tables, store, now) { _first = batch.Blocks[0] };
         try
         {
             foreach (var table in tables)
@@ -64,37 +75,30 @@ internal sealed class SegmentWriter : IAsyncDisposable
         await Task.WhenAll(_files.Select(
             file => Task.Run(
                 () => file.Writer.WriteAsync(batch.Tables[file.Table.Index], cancellationToken).AsTask(), cancellationToken)));
-        _last = batch.Blocks[^1];
+        Last = batch.Blocks[^1];
     }
 
     /// <summary>
-    /// Finishes the files and gives them their names. A crash from here to the commit of the returned rows leaves
-    /// files that no row names; they are removed when the job starts again.
+    /// Finishes the files and gives them their names. When that fails for one of them, those before it are removed. A crash
+    /// from here to the commit of the returned rows leaves files that no row names; they are removed when the job starts again.
     /// </summary>
     public async Task<IReadOnlyList<NewFile>> PublishAsync(DateTimeOffset now, CancellationToken cancellationToken)
     {
         var rows = new List<NewFile>();
-        foreach (var file in _files)
+        try
         {
-            var metadata = new ParquetMeta(
-                file.Table.Schema.Name,
-                file.Name,
-                now,
-                [new SegmentRange(_first.Number, _last.Number, _network, _last.Hash.ToString(), _first.ParentHash.ToString())]);
-            var written = await file.Writer.CompleteAsync(metadata.ToKeyValueMetadata(), cancellationToken);
-            var stored = await file.Pending.PublishAsync(cancellationToken);
-            rows.Add(new NewFile
+            foreach (var file in _files)
             {
-                LocationId = file.Table.LocationId,
-                FileName = file.Name,
-                MetadataJson = metadata.Serialize(),
-                Size = stored.Size,
-                Url = new Uri(stored.FullPath).AbsoluteUri,
-                Footer = written.Footer,
-            });
-        }
+                rows.Add(await FinishAsync(file, now, cancellationToken));
+            }
 
-        return rows;
+            return rows;
+        }
+        catch
+        {
+            await WithdrawAsync();
+            throw;
+        }
     }
 
     /// <inheritdoc/>
@@ -104,6 +108,42 @@ internal sealed class SegmentWriter : IAsyncDisposable
         {
             file.Writer.Dispose();
             await file.Pending.DisposeAsync();
+        }
+    }
+
+    private async Task<NewFile> FinishAsync(TableFile file, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        var metadata = new ParquetMeta(
+            file.Table.Schema.Name,
+            file.Name,
+            now,
+            [new SegmentRange(_first.Number, Last.Number, _network, Last.Hash.ToString(), _first.ParentHash.ToString())]);
+        var written = await file.Writer.CompleteAsync(metadata.ToKeyValueMetadata(), cancellationToken);
+        var stored = await file.Pending.PublishAsync(cancellationToken);
+        return new NewFile
+        {
+            LocationId = file.Table.LocationId,
+            FileName = file.Name,
+            MetadataJson = metadata.Serialize(),
+            Size = stored.Size,
+            Url = new Uri(stored.FullPath).AbsoluteUri,
+            Footer = written.Footer,
+        };
+    }
+
+    /// <summary>Removes the files that are published, since no row will name them: on a full disk they would stay in the way.</summary>
+    private async Task WithdrawAsync()
+    {
+        foreach (var file in _files.Where(file => file.Pending.IsPublished))
+        {
+            try
+            {
+                await _store.DeleteAsync($"{file.Table.Path}/{file.Name}", CancellationToken.None);
+            }
+            catch (AmpException)
+            {
+                // What stopped the publishing may stop this too; the file is removed when the job starts again.
+            }
         }
     }
 

@@ -15,9 +15,9 @@ namespace Amp.Hosting;
 /// </summary>
 public sealed class AmpDeployment : IAsyncDisposable
 {
-    private readonly ManagedPostgres? _server;
+    private readonly SoloServer? _server;
 
-    private AmpDeployment(AmpConfiguration configuration, MetadataDatabase database, ManagedPostgres? server)
+    private AmpDeployment(AmpConfiguration configuration, MetadataDatabase database, SoloServer? server)
     {
         Configuration = configuration;
         Database = database;
@@ -124,7 +124,7 @@ public sealed class AmpDeployment : IAsyncDisposable
         return file with { RowCount = footer.RowCount };
     }
 
-    /// <summary>Disconnects, and stops the database server that this started.</summary>
+    /// <summary>Disconnects; a private database server ends when no other deployment of this process uses it.</summary>
     public async ValueTask DisposeAsync()
     {
         await Client.DisposeAsync();
@@ -146,7 +146,7 @@ public sealed class AmpDeployment : IAsyncDisposable
     private static async Task<AmpDeployment> OpenManagedAsync(
         AmpConfiguration configuration, ILoggerFactory loggers, CancellationToken cancellationToken)
     {
-        var server = await ManagedPostgres.StartAsync(AmpDirectory.DatabaseFolder(configuration), loggers, cancellationToken);
+        var server = await SoloServer.HoldAsync(AmpDirectory.DatabaseFolder(configuration), loggers, cancellationToken);
         try
         {
             return new AmpDeployment(

@@ -4,6 +4,7 @@ using Amp.Configuration;
 using Amp.Controller;
 using Amp.Datasets;
 using Amp.Extraction;
+using Amp.Extraction.Verification;
 using Amp.MetadataDb;
 
 namespace Amp.Hosting;
@@ -65,9 +66,14 @@ internal sealed class DatabaseAmpClient(AmpConfiguration configuration, Metadata
         var dataset = request.Dataset;
         var hash = await database.Manifests.ResolveAsync(dataset.Namespace, dataset.Name, dataset.Version, cancellationToken);
         var manifest = await _manifests.ReadAsync(hash, (await database.Manifests.FindAsync(hash, cancellationToken))?.Path, cancellationToken);
-        if (EndBlock.Parse(request.EndBlock).Absolute is { } end)
+        if (request.EndBlock is { } text && EndBlock.Parse(text).Absolute is { } end)
         {
             EndBlock.RequireNotBefore(end, manifest.StartBlock, dataset.Dataset);
+        }
+
+        if (request.Verify)
+        {
+            VerificationError.RequireTables(manifest.Tables.Select(table => table.Name), dataset.Dataset);
         }
 
         await Providers.RequireForNetworkAsync(configuration, manifest.Kind, manifest.Network, cancellationToken);
@@ -76,9 +82,11 @@ internal sealed class DatabaseAmpClient(AmpConfiguration configuration, Metadata
             {
                 Kind = "materialize-raw",
                 EndBlock = request.EndBlock,
+                MaxWriters = request.MaxWriters,
                 DatasetNamespace = dataset.Namespace,
                 DatasetName = dataset.Name,
                 ManifestHash = hash,
+                Verify = request.Verify,
             },
             request.Worker,
             cancellationToken);

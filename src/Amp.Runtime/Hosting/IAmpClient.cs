@@ -23,11 +23,11 @@ public interface IAmpClient : IAsyncDisposable
     /// <summary>
     /// Schedules a job; returns the job that is already there when an active one has the same dataset version and
     /// descriptor. Throws <c>DatasetNotFound</c>, <c>EndBlockBeforeStart</c>, <c>ProviderNotFound</c>,
-    /// <c>NoActiveWorker</c>, <c>WorkerNotFound</c> before anything is stored.
+    /// <c>NoActiveWorker</c>, <c>WorkerNotFound</c>, <c>VerificationNeedsTables</c> before anything is stored.
     /// </summary>
     Task<AmpJob> StartJobAsync(StartJobRequest request, CancellationToken cancellationToken);
 
-    /// <summary>Asks for a job to be stopped; throws <c>JobNotFound</c> or, when it has ended, <c>JobNotActive</c>.</summary>
+    /// <summary>Asks for a job to be stopped; throws <c>JobNotFound</c> or, when it has ended, <c>JobAlreadyTerminated</c>.</summary>
     Task<AmpJob> StopJobAsync(long jobId, CancellationToken cancellationToken);
 
     /// <summary>Stores a manifest and tags it with the reference's version (<c>dev</c> when it names none).</summary>
@@ -60,9 +60,18 @@ public sealed record JobQuery
 
 /// <summary>What to extract, up to where, and who does it.</summary>
 /// <param name="Dataset">Dataset; without a version, <c>latest</c> and else <c>dev</c> is meant.</param>
-/// <param name="EndBlock">An absolute number, a negative number, <c>latest</c>.</param>
-public sealed record StartJobRequest(DatasetReference Dataset, string EndBlock)
+/// <param name="EndBlock">An absolute number, a negative number, <c>latest</c>; null to follow the chain without end.</param>
+public sealed record StartJobRequest(DatasetReference Dataset, string? EndBlock)
 {
+    /// <summary>How many parts of a range are extracted side by side, of 2,000 blocks or more each; 1 or more.</summary>
+    public int MaxWriters { get; init; } = 1;
+
     /// <summary>Node id or wildcard pattern of the worker to use; null for the active worker with the fewest jobs.</summary>
     public string? Worker { get; init; }
+
+    /// <summary>
+    /// Whether block hashes, roots and blooms are recomputed from the extracted data, and blocks that do not fit are
+    /// refused. Needs the tables blocks, transactions and logs.
+    /// </summary>
+    public bool Verify { get; init; }
 }

@@ -73,13 +73,22 @@ public sealed class WorkerHost : IAsyncDisposable
     public static async Task RunAsync(AmpDeployment deployment, string nodeId, ILoggerFactory loggers, CancellationToken stop)
     {
         await using var host = await StartAsync(deployment, nodeId, loggers, stop);
-        await host.Completion.WaitAsync(stop).ContinueWith(static _ => { }, TaskScheduler.Default);
-        if (!stop.IsCancellationRequested)
+        await host.WaitAsync(stop);
+    }
+
+    /// <summary>Waits until somebody wants the worker to stop; the caller then disposes it.</summary>
+    /// <param name="stop">Tells it to stop.</param>
+    /// <exception cref="AmpException"><c>WorkerEnded</c> when it ended without being told to.</exception>
+    public async Task WaitAsync(CancellationToken stop)
+    {
+        await Completion.WaitAsync(stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (!stop.IsCancellationRequested && State is WorkerState.Failed)
         {
             throw new AmpException(
-                "WorkerEnded", AmpErrorKind.InvalidState, $"Worker '{nodeId}' ended: {host.LastError?.Message ?? "for no known reason"}", host.LastError)
+                "WorkerEnded", AmpErrorKind.InvalidState, $"Worker '{NodeId}' ended: {LastError?.Message ?? "for no known reason"}", LastError)
             {
-                Target = nodeId,
+                Target = NodeId,
+                RecommendedAction = $"See who has its name now: Get-AmpWorker {NodeId} | Format-List",
             };
         }
     }

@@ -40,6 +40,16 @@ internal sealed record StoredFile(long FileId, long LocationId, string FileName,
 /// <summary>Parquet files: <c>file_metadata</c> and <c>footer_cache</c>. A file exists when its row does.</summary>
 public sealed class FilesTable
 {
+    /// <summary>One row if job $1 is still worker $2's, in the run that registered at $3; nobody can reassign it meanwhile.</summary>
+    private const string Fence =
+        """
+
+        SELECT 1 FROM jobs_status s JOIN workers w ON w.node_id = s.node_id
+        WHERE s.job_id = $1 AND s.node_id = $2 AND s.status IN ('RUNNING', 'STOP_REQUESTED', 'STOPPING')
+          AND ($3::timestamptz IS NULL OR w.registered_at = $3)
+        FOR SHARE
+        """;
+
     private readonly MetadataDatabase _database;
 
     internal FilesTable(MetadataDatabase database) => _database = database;
@@ -128,12 +138,8 @@ public sealed class FilesTable
         var (held, inserted) = await _database.RunAsync($"committing {files.Count} files of job {jobId}", async connection =>
         {
             await using var command = connection.Command(
-                """
-                WITH fence AS MATERIALIZED (
-                    SELECT 1 FROM jobs_status s JOIN workers w ON w.node_id = s.node_id
-                    WHERE s.job_id = $1 AND s.node_id = $2 AND s.status IN ('RUNNING', 'STOP_REQUESTED', 'STOPPING')
-                      AND ($3::timestamptz IS NULL OR w.registered_at = $3)
-                    FOR SHARE
+                $"""
+                WITH fence AS MATERIALIZED ({Fence}
                 ), new AS (
                     SELECT * FROM unnest($4::bigint[], $5::text[], $6::text[], $7::bigint[], $8::text[], $9::text[], $10::text[], $11::bytea[])
                         AS n(location_id, file_name, metadata, size, e_tag, version, url, footer)
@@ -169,6 +175,36 @@ public sealed class FilesTable
         if (inserted < files.Count)
         {
             await CheckCommittedBeforeAsync(files, cancellationToken);
+        }
+    }
+
+    /// <summary>
+    /// Takes files out of their tables and tells readers, all or nothing, if the job is still this worker's. The files
+    /// themselves are removed when a job of the table starts the next time.
+    /// </summary>
+    /// <param name="jobId">The job that writes the tables.</param>
+    /// <param name="nodeId">The worker that runs it.</param>
+    /// <param name="fileIds">Rows to remove; those that are gone already do not matter.</param>
+    /// <param name="registeredAt">As for <see cref="CommitSegmentsAsync"/>.</param>
+    /// <param name="cancellationToken">Gives up; the outcome is unknown then.</param>
+    /// <exception cref="AmpException"><c>JobLeaseLost</c> when the job was reassigned or has ended.</exception>
+    internal async Task RetireAsync(
+        long jobId, string nodeId, IReadOnlyCollection<long> fileIds, DateTimeOffset? registeredAt, CancellationToken cancellationToken)
+    {
+        var held = await _database.RunAsync($"retiring {fileIds.Count} files of job {jobId}", connection => connection.ScalarAsync<bool>(
+            $"""
+            WITH fence AS MATERIALIZED ({Fence}
+            ), retired AS (
+                DELETE FROM file_metadata WHERE id = ANY($4) AND EXISTS (SELECT 1 FROM fence) RETURNING location_id
+            ), notified AS MATERIALIZED (
+                SELECT count(pg_notify('change-tracking', location_id::text)) FROM (SELECT DISTINCT location_id FROM retired) l
+            )
+            SELECT EXISTS (SELECT 1 FROM fence) AND (SELECT * FROM notified) >= 0
+            """,
+            [jobId, nodeId, Sql.Time(registeredAt), fileIds.ToArray()], cancellationToken), null, cancellationToken);
+        if (!held)
+        {
+            throw JobErrors.LeaseLost(jobId, nodeId);
         }
     }
 

@@ -21,6 +21,7 @@ internal static class JobErrors
         new("JobAlreadyTerminated", AmpErrorKind.InvalidState, $"Job {jobId} cannot be stopped: it has ended ({actual.ToText()}).")
         {
             Target = jobId,
+            RecommendedAction = $"See how it ended with Get-AmpJob {jobId}.",
         };
 
     public static AmpException StateConflict(long jobId, AmpJobStatus wanted, AmpJobStatus actual) =>

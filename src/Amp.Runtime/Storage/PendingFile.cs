@@ -7,7 +7,6 @@ internal sealed class PendingFile : IAsyncDisposable
     private readonly string _target;
     private readonly string _temporary;
     private readonly FileStream _file;
-    private bool _published;
 
     internal PendingFile(string relativePath, string target, string temporary)
     {
@@ -20,6 +19,9 @@ internal sealed class PendingFile : IAsyncDisposable
 
     /// <summary>Where the content goes. Failures to write come as <see cref="AmpException"/>s that name the file.</summary>
     public Stream Content { get; }
+
+    /// <summary>Whether the file exists under its name.</summary>
+    public bool IsPublished { get; private set; }
 
     /// <summary>
     /// Makes the file exist: content to disk, then its name, then the folder's entry to disk. A crash before the end
@@ -45,7 +47,7 @@ internal sealed class PendingFile : IAsyncDisposable
             }
 
             File.Move(_temporary, _target, overwrite: false);
-            _published = true;
+            IsPublished = true;
             await Task.Run(() => DurableFolder.Flush(Path.GetDirectoryName(_target)!), CancellationToken.None);
             return new StoredFile(_relativePath, _target, size);
         }
@@ -58,7 +60,7 @@ internal sealed class PendingFile : IAsyncDisposable
     /// <summary>Deletes what was not published.</summary>
     public async ValueTask DisposeAsync()
     {
-        if (_published)
+        if (IsPublished)
         {
             return;
         }

@@ -50,8 +50,8 @@ internal static partial class Log
     [LoggerMessage(1116, LogLevel.Warning, "Job {JobId} on worker {NodeId} did not stop within {Limit}")]
     public static partial void AbandonedJob(ILogger logger, long jobId, string nodeId, TimeSpan limit);
 
-    [LoggerMessage(1120, LogLevel.Information, "Job {JobId} extracts {Dataset} from block {StartBlock} to {EndBlock}; {RangeCount} ranges are missing")]
-    public static partial void PlannedExtraction(ILogger logger, long jobId, string dataset, ulong startBlock, ulong endBlock, int rangeCount);
+    [LoggerMessage(1120, LogLevel.Information, "Job {JobId} began to extract {Dataset} from block {StartBlock} to {EndBlock}")]
+    public static partial void BeganExtraction(ILogger logger, long jobId, string dataset, ulong startBlock, ulong? endBlock);
 
     [LoggerMessage(1121, LogLevel.Information, "Removed {FileName}, which belonged to no table: an interrupted commit left it")]
     public static partial void RemovedUncommittedFile(ILogger logger, string fileName);
@@ -61,4 +61,7 @@ internal static partial class Log
 
     [LoggerMessage(1123, LogLevel.Error, "File {FileName} was committed and is not there")]
     public static partial void FileIsMissing(ILogger logger, string fileName);
+
+    [LoggerMessage(1124, LogLevel.Warning, "Job {JobId} waits for the database: {Error}")]
+    public static partial void WaitedForDatabase(ILogger logger, long jobId, string error);
 }

@@ -3,6 +3,7 @@ using Amp.Datasets;
 using Amp.Events;
 using Amp.Extraction;
 using Amp.Extraction.EvmRpc;
+using Amp.Extraction.Verification;
 using Amp.MetadataDb;
 using Amp.Parquet;
 using Amp.Storage;
@@ -11,8 +12,8 @@ using Microsoft.Extensions.Logging;
 namespace Amp.Workers;
 
 /// <summary>
-/// Runs jobs of kind <c>materialize-raw</c>: finds out what the dataset's tables lack up to the end block and extracts
-/// just that. Running a finished job again does nothing.
+/// Runs jobs of kind <c>materialize-raw</c>: brings the dataset's tables up to the end block, or follows the chain until it
+/// is stopped. Running a finished job again does nothing.
 /// </summary>
 internal sealed class MaterializeRawExecutor(
     AmpConfiguration configuration,
@@ -21,6 +22,9 @@ internal sealed class MaterializeRawExecutor(
     TimeProvider time,
     ILoggerFactory loggers) : IJobExecutor
 {
+    /// <summary>A chain that is being reorganized gets a moment to settle.</summary>
+    private static readonly TimeSpan ReorgPause = TimeSpan.FromMilliseconds(200);
+
     private readonly ILogger _logger = loggers.CreateLogger<MaterializeRawExecutor>();
     private readonly ProgressThrottle _throttle = new(configuration.WorkerEvents.ProgressInterval, time);
     private readonly SegmentStore _store = new(configuration.DataDir);
@@ -35,10 +39,10 @@ internal sealed class MaterializeRawExecutor(
             table => new SyncTable(descriptor.DatasetNamespace, descriptor.DatasetName, descriptor.ManifestHash, table.Name))];
         try
         {
-            var endBlock = await ExtractAsync(job, manifest, tables, stop);
+            var finalBlock = await ExtractAsync(job, manifest, tables, stop);
             foreach (var table in tables)
             {
-                events.Emit(new SyncCompleted(job.JobId, table, endBlock, time.GetElapsedTime(started)));
+                events.Emit(new SyncCompleted(job.JobId, table, finalBlock, time.GetElapsedTime(started)));
             }
         }
         catch (Exception e) when (!stop.IsCancellationRequested)
@@ -59,18 +63,55 @@ internal sealed class MaterializeRawExecutor(
         }
     }
 
-    /// <summary>Extracts what is missing and gives the job's last block.</summary>
+    /// <summary>Extracts what is missing and gives the job's last block; a job without end returns only when it is stopped.</summary>
     private async Task<ulong> ExtractAsync(
         JobAssignment job, RawManifest manifest, IReadOnlyList<SyncTable> syncTables, CancellationToken stop)
     {
         var descriptor = job.Descriptor;
-        var dataset = $"{descriptor.DatasetNamespace}/{descriptor.DatasetName}";
-        RequireSupported(job);
+        if (descriptor.Verify)
+        {
+            VerificationError.RequireTables(
+                manifest.Tables.Select(table => table.Name), $"{descriptor.DatasetNamespace}/{descriptor.DatasetName}");
+        }
+
         await _store.EnsureWritableAsync(stop);
         TableSchema[] schemas = [.. manifest.Tables.Select(table => EvmTables.All.First(schema => schema.Name == table.Name))];
-        await using var source = await OpenSourceAsync(manifest, schemas, stop);
-        var wanted = await ResolveRangeAsync(source, manifest, descriptor.EndBlock!, dataset, stop);
+        var writers = Math.Max(1, descriptor.MaxWriters);
+        await using var source = await OpenSourceAsync(manifest, schemas, writers, descriptor.Verify, stop);
+        var range = await ResolveRangeAsync(source, manifest, descriptor, stop);
 
+        var targets = await OpenTablesAsync(job, schemas, stop);
+        foreach (var table in syncTables)
+        {
+            events.Emit(new SyncStarted(job.JobId, table, range.Start, range.End));
+        }
+
+        var ledger = new JobLedger(
+            database.Files, job, token => ReportProgressAsync(job.JobId, range.End, targets, syncTables, token), time, _logger);
+        var committed = await ledger.ReadAsync([.. targets.Select(target => target.LocationId)], stop);
+        foreach (var target in targets)
+        {
+            await ReconcileFilesAsync(target, [.. committed[target.LocationId]], stop);
+        }
+
+        Log.BeganExtraction(_logger, job.JobId, $"{descriptor.DatasetNamespace}/{descriptor.DatasetName}", range.Start, range.End);
+        var segmentOptions = SegmentOptions();
+        var follower = new DatasetFollower(
+            source,
+            targets,
+            ledger,
+            commit => new DatasetExtractor(manifest.Network, source, _store, segmentOptions, commit, time, _logger),
+            new FollowOptions(configuration.PollInterval, ReorgPause, manifest.FinalizedBlocksOnly, writers),
+            time,
+            _logger);
+        await follower.RunAsync(range, stop);
+        return range.End!.Value;
+    }
+
+    private async Task<IReadOnlyList<TargetTable>> OpenTablesAsync(
+        JobAssignment job, IReadOnlyList<TableSchema> schemas, CancellationToken stop)
+    {
+        var descriptor = job.Descriptor;
         var targets = new List<TargetTable>();
         foreach (var schema in schemas)
         {
@@ -79,33 +120,8 @@ internal sealed class MaterializeRawExecutor(
             targets.Add(new TargetTable(targets.Count, schema, table.LocationId, table.Path));
         }
 
-        long[] locations = [.. targets.Select(target => target.LocationId)];
-        await database.PhysicalTables.SetWriterAsync(locations, job.JobId, null, stop);
-        foreach (var table in syncTables)
-        {
-            events.Emit(new SyncStarted(job.JobId, table, wanted.Start, wanted.End));
-        }
-
-        var segments = await database.Files.SegmentsAsync(locations, stop);
-        foreach (var target in targets)
-        {
-            await ReconcileFilesAsync(target, [.. segments[target.LocationId]], stop);
-        }
-
-        var plan = MissingRanges.Plan(targets.ToDictionary(
-            target => target.Schema.Name,
-            target => CanonicalChain.Build(segments[target.LocationId]).MissingRanges(wanted)));
-        Log.PlannedExtraction(_logger, job.JobId, dataset, wanted.Start, wanted.End, plan.Count);
-
-        var extractor = new DatasetExtractor(manifest.Network, source, _store, SegmentOptions(), time, _logger);
-        await extractor.RunAsync(plan, targets, CommitAsync, stop);
-        return wanted.End;
-
-        async Task CommitAsync(IReadOnlyList<NewFile> files, CancellationToken cancellationToken)
-        {
-            await database.Files.CommitSegmentsAsync(job.JobId, job.NodeId, files, job.RegisteredAt, cancellationToken);
-            await ReportProgressAsync(job.JobId, wanted, targets, syncTables, cancellationToken);
-        }
+        await database.PhysicalTables.SetWriterAsync(targets.Select(target => target.LocationId), job.JobId, null, stop);
+        return targets;
     }
 
     private async Task<RawManifest> ReadManifestAsync(string hash, CancellationToken cancellationToken)
@@ -115,30 +131,31 @@ internal sealed class MaterializeRawExecutor(
     }
 
     private async Task<IBlockSource> OpenSourceAsync(
-        RawManifest manifest, IReadOnlyList<TableSchema> schemas, CancellationToken cancellationToken)
+        RawManifest manifest, IReadOnlyList<TableSchema> schemas, int writers, bool verify, CancellationToken cancellationToken)
     {
         var providers = await Providers.RequireForNetworkAsync(configuration, manifest.Kind, manifest.Network, cancellationToken);
-        var memoryBudget = (long)configuration.Extraction.MemoryBudgetMb << 20;
-        return ProviderSource.OpenAll(providers, schemas, memoryBudget / 4, time, loggers);
+
+        // A quarter is for blocks on their way; the rest is what encoding holds of them.
+        var memoryBudget = ((long)configuration.Extraction.MemoryBudgetMb << 20) / 4 / writers;
+        return ProviderSource.OpenAll(providers, schemas, memoryBudget, time, loggers, verify ? Verified : null);
+
+        IBlockSource Verified(IBlockSource source) =>
+            new VerifyingBlockSource(source, VerifyingBlockSource.DefaultRetry, time, loggers.CreateLogger<VerifyingBlockSource>());
     }
 
-    /// <summary>The job's blocks; all of them must be there.</summary>
-    private static async Task<BlockRange> ResolveRangeAsync(
-        IBlockSource source, RawManifest manifest, string endBlock, string dataset, CancellationToken cancellationToken)
+    private static async Task<JobRange> ResolveRangeAsync(
+        IBlockSource source, RawManifest manifest, AmpJobDescriptor descriptor, CancellationToken cancellationToken)
     {
-        var head = await source.GetHeadAsync(manifest.FinalizedBlocksOnly, cancellationToken);
-        var end = EndBlock.Parse(endBlock).Resolve(head);
-        EndBlock.RequireNotBefore(end, manifest.StartBlock, dataset);
-        return end <= head
-            ? new BlockRange(manifest.StartBlock, end)
-            : throw new AmpException(
-                "EndBlockAfterHead", AmpErrorKind.InvalidState,
-                $"Block {end} of {manifest.Network} is not there yet: the newest {(manifest.FinalizedBlocksOnly ? "finalized " : "")}block is {head}.")
-            {
-                IsTransient = true,
-                Target = end,
-                RecommendedAction = "Start the job again when the chain has come that far, or give a lower end block.",
-            };
+        if (descriptor.EndBlock is null)
+        {
+            return new JobRange(manifest.StartBlock, null);
+        }
+
+        var requested = EndBlock.Parse(descriptor.EndBlock);
+        var end = requested.Absolute
+            ?? requested.Resolve(await source.GetHeadAsync(manifest.FinalizedBlocksOnly, cancellationToken));
+        EndBlock.RequireNotBefore(end, manifest.StartBlock, $"{descriptor.DatasetNamespace}/{descriptor.DatasetName}");
+        return new JobRange(manifest.StartBlock, end);
     }
 
     /// <summary>
@@ -174,7 +191,7 @@ internal sealed class MaterializeRawExecutor(
     }
 
     private async Task ReportProgressAsync(
-        long jobId, BlockRange wanted, IReadOnlyList<TargetTable> targets, IReadOnlyList<SyncTable> tables, CancellationToken cancellationToken)
+        long jobId, ulong? endBlock, IReadOnlyList<TargetTable> targets, IReadOnlyList<SyncTable> tables, CancellationToken cancellationToken)
     {
         if (events is NullSyncEventSink)
         {
@@ -188,7 +205,7 @@ internal sealed class MaterializeRawExecutor(
             if (chain.Range is { } range)
             {
                 var progress = new SyncProgress(
-                    jobId, table, range.Start, range.End, wanted.End, (ulong)chain.Canonical.Count, (ulong)chain.TotalSize);
+                    jobId, table, range.Start, range.End, endBlock, (ulong)chain.Canonical.Count, (ulong)chain.TotalSize);
                 if (_throttle.TryPass(progress))
                 {
                     events.Emit(progress);
@@ -217,23 +234,4 @@ internal sealed class MaterializeRawExecutor(
         ParquetCompression.Zstd => ParquetCodec.Zstd,
         _ => ParquetCodec.Uncompressed,
     };
-
-    private static void RequireSupported(JobAssignment job)
-    {
-        var demand = job.Descriptor switch
-        {
-            { EndBlock: null } => "has no end block (a continuous job)",
-            { Verify: true } => "asks for verification",
-            _ => null,
-        };
-        if (demand is not null)
-        {
-            throw new AmpException(
-                "JobNotSupported", AmpErrorKind.InvalidInput, $"Job {job.JobId} {demand}, which this version cannot do.")
-            {
-                Target = job.JobId,
-                RecommendedAction = "Start it with an end block and without verification, or run it on a worker that can.",
-            };
-        }
-    }
 }

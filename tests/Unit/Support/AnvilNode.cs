@@ -10,8 +10,9 @@ namespace Amp.Support;
 /// <summary>A real EVM node (foundry's anvil) on loopback that mines only when told to. Needs the tool <c>anvil</c>.</summary>
 internal sealed class AnvilNode : IAsyncDisposable
 {
-    // Writes one log without topics and data, one of two topics and 32 bytes, and one of four topics and 5 bytes.
-    private const string EmitterCode = "602a600052" + "60006000a0" + "6002600160206000a2" + "600460036002600160056000a4" + "00";
+    // Writes logs of no to four topics with 0, 3, 32, 64 and 5 bytes; the only topic of the second is the call's input.
+    private const string EmitterCode = "602a600052"
+        + "60006000a0" + "6000356003601da1" + "6002600160206000a2" + "60036002600160406000a3" + "600460036002600160056000a4" + "00";
     private const string ReverterCode = "60006000fd";
 
     private readonly Process _process;

@@ -9,14 +9,23 @@ internal static class LogsBloom
     public const int Length = 256;
 
     /// <summary>Adds an address (20 bytes) or a topic (32 bytes) to a filter.</summary>
-    public static void Add(Span<byte> bloom, ReadOnlySpan<byte> value)
+    public static void Add(Span<byte> bloom, ReadOnlySpan<byte> value) => Set(bloom, BitsOf(value));
+
+    /// <summary>The three bits that stand for an address or a topic, as three numbers of 16 bits.</summary>
+    public static ulong BitsOf(ReadOnlySpan<byte> value)
     {
         Span<byte> hash = stackalloc byte[Keccak256.HashLength];
         Keccak256.Hash(value, hash);
-        for (var i = 0; i < 6; i += 2)
+        return BinaryPrimitives.ReadUInt64BigEndian(hash) >> 16;
+    }
+
+    /// <summary>Sets the bits of <see cref="BitsOf"/>.</summary>
+    public static void Set(Span<byte> bloom, ulong bits)
+    {
+        for (var i = 0; i < 3; i++, bits >>= 16)
         {
             // The lowest 11 bits number a bit, counted from the last byte's lowest bit.
-            var bit = BinaryPrimitives.ReadUInt16BigEndian(hash[i..]) & 0x7ff;
+            var bit = (int)bits & 0x7ff;
             bloom[Length - 1 - (bit / 8)] |= (byte)(1 << (bit % 8));
         }
     }

@@ -63,7 +63,11 @@ internal sealed class RlpWriter(int capacity = 1024)
     }
 
     /// <summary>Writes a number of any size that is given big endian, with or without leading zeros.</summary>
-    public void WriteNumber(ReadOnlySpan<byte> bigEndian) => WriteBytes(bigEndian.TrimStart((byte)0));
+    public void WriteNumber(ReadOnlySpan<byte> bigEndian)
+    {
+        var start = bigEndian.IndexOfAnyExcept((byte)0);
+        WriteBytes(start < 0 ? [] : bigEndian[start..]);
+    }
 
     /// <summary>Opens a list; what is written until <see cref="EndList"/> are its items.</summary>
     /// <returns>What <see cref="EndList"/> must be given.</returns>

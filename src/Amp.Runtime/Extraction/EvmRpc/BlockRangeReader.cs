@@ -16,6 +16,10 @@ internal sealed class BlockRangeReader : IAsyncDisposable
     private const int MaxBlocksAhead = 256;
     private const int MaxGroupsAhead = 64;
 
+    // A malformed or contradictory answer is worth another try, but not for as long as a node that is down: a block that is
+    // not there may be one that a reorg took away.
+    private const int MaxAttempts = 5;
+
     private readonly BlockRange _range;
     private readonly EvmRpcBlockSource _source;
     private readonly BlockFetcher _fetcher;
@@ -187,7 +191,7 @@ internal sealed class BlockRangeReader : IAsyncDisposable
 
                 return fetched.ByteCount;
             }
-            catch (AmpException e) when (e.IsTransient && e is not RpcException && (attempt < _options.Retry.MaxAttempts || refused != next))
+            catch (AmpException e) when (e.IsTransient && e is not RpcException && (attempt < MaxAttempts || refused != next))
             {
                 // Attempts count for each block.
                 attempt = refused == next ? attempt : 1;

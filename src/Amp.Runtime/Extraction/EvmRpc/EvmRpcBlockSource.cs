@@ -39,6 +39,13 @@ internal sealed class EvmRpcBlockSource : IBlockSource
     public Task<ulong> GetHeadAsync(bool finalized, CancellationToken cancellationToken) =>
         finalized ? GetFinalizedHeadAsync(retry: null, cancellationToken) : GetNumberAsync("eth_blockNumber", retry: null, cancellationToken);
 
+    /// <inheritdoc/>
+    public async Task<BlockLink?> GetLinkAsync(ulong number, CancellationToken cancellationToken)
+    {
+        using var answers = await _client.CallAsync(RpcCall.GetBlock(number, withTransactions: false), null, cancellationToken);
+        return ParseLink(number, answers[0].Span);
+    }
+
     /// <summary>The id of the chain that the node serves (EIP-155).</summary>
     public Task<ulong> GetChainIdAsync(CancellationToken cancellationToken) => GetNumberAsync("eth_chainId", retry: null, cancellationToken);
 
@@ -229,6 +236,49 @@ internal sealed class EvmRpcBlockSource : IBlockSource
         catch (DecodeException e)
         {
             throw RpcException.InvalidAnswer(_options.NodeName, method, $"its number {e.Message}", isTransient: false, e);
+        }
+    }
+
+    private BlockLink? ParseLink(ulong number, ReadOnlySpan<byte> result)
+    {
+        try
+        {
+            var json = new JsonCursor(result);
+            if (json.TryNull())
+            {
+                return null;
+            }
+
+            Hash32? hash = null;
+            Hash32? parentHash = null;
+            Span<byte> bytes = stackalloc byte[32];
+            for (var more = json.EnterObject(); more; more = json.NextMember())
+            {
+                var key = json.ReadKey();
+                if (key.SequenceEqual("hash"u8))
+                {
+                    json.ReadBytes(bytes);
+                    hash = new Hash32(bytes);
+                }
+                else if (key.SequenceEqual("parentHash"u8))
+                {
+                    json.ReadBytes(bytes);
+                    parentHash = new Hash32(bytes);
+                }
+                else
+                {
+                    json.SkipValue();
+                }
+            }
+
+            return new BlockLink(
+                number,
+                hash ?? throw DecodeException.Missing("hash"),
+                parentHash ?? throw DecodeException.Missing("parentHash"));
+        }
+        catch (DecodeException e)
+        {
+            throw RpcException.InvalidAnswer(_options.NodeName, "eth_getBlockByNumber", $"it {e.Message}", isTransient: false, e);
         }
     }
 

@@ -67,6 +67,45 @@ internal sealed class FailoverBlockSource : IBlockSource
     }
 
     /// <inheritdoc/>
+    public async Task<BlockLink?> GetLinkAsync(ulong number, CancellationToken cancellationToken)
+    {
+        var attempt = new Attempt();
+        var member = Choose(attempt);
+        while (true)
+        {
+            try
+            {
+                await VerifyAsync(member, cancellationToken);
+                if (await member.Source.GetLinkAsync(number, cancellationToken) is { } link)
+                {
+                    return link;
+                }
+
+                // That one source does not have the block may only mean that it lags behind the one that had it.
+                attempt.Without.Add(member);
+            }
+            catch (AmpException e)
+            {
+                Fail(attempt, member, e);
+            }
+
+            if (attempt.Without.Count > 0)
+            {
+                if (FindAwake(attempt) is not { } other)
+                {
+                    return null;
+                }
+
+                member = other;
+            }
+            else
+            {
+                member = Choose(attempt);
+            }
+        }
+    }
+
+    /// <inheritdoc/>
     public async IAsyncEnumerable<BlockBatch> ReadAsync(BlockRange range, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var next = range.Start;
@@ -127,6 +166,16 @@ internal sealed class FailoverBlockSource : IBlockSource
             var open = _members.Where(member => !member.IsWrong && !attempt.Failures.ContainsKey(member));
             var now = _time.GetUtcNow();
             return open.OrderBy(member => member.RestsUntil > now).ThenBy(member => member.Index).FirstOrDefault() ?? throw AllFailed(attempt);
+        }
+    }
+
+    private Member? FindAwake(Attempt attempt)
+    {
+        lock (_lock)
+        {
+            var now = _time.GetUtcNow();
+            return Array.Find(
+                _members, member => !member.IsWrong && member.RestsUntil <= now && !attempt.Failures.ContainsKey(member) && !attempt.Without.Contains(member));
         }
     }
 
@@ -220,9 +269,9 @@ internal sealed class FailoverBlockSource : IBlockSource
             return only.Error;
         }
 
-        // A fork that a source reports is for the reader to resolve, even while other sources are down.
+        // A fork, or a block that is gone, is for the reader to resolve, even while other sources are down.
         var errors = failures.ConvertAll(failure => failure.Error);
-        var decisive = errors.Find(error => error.ErrorCode == ReorganizedCode);
+        var decisive = errors.Find(error => error.ErrorCode == ReorganizedCode) ?? errors.Find(error => error.ErrorCode == DecodeException.BlockNotFound);
         var code = decisive?.ErrorCode ?? (errors.TrueForAll(error => error.ErrorCode == errors[0].ErrorCode) ? errors[0].ErrorCode : "AllProvidersFailed");
         return new AmpException(
             code, (decisive ?? errors[0]).Kind,
@@ -239,6 +288,9 @@ internal sealed class FailoverBlockSource : IBlockSource
     private sealed class Attempt
     {
         public Dictionary<Member, AmpException> Failures { get; } = [];
+
+        /// <summary>Those that do not have the block in question.</summary>
+        public HashSet<Member> Without { get; } = [];
     }
 
     private sealed class Member(FailoverCandidate candidate, int index)

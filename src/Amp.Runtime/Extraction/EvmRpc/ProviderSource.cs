@@ -39,8 +39,10 @@ internal static class ProviderSource
     /// <param name="memoryBudget">Bytes that one reading of blocks may hold.</param>
     /// <param name="time">The clock.</param>
     /// <param name="loggers">Makes its loggers.</param>
+    /// <param name="wrap">What to put around each provider's source, such as verification; null for nothing.</param>
     public static IBlockSource OpenAll(
-        IReadOnlyList<ProviderConfig> providers, IReadOnlyList<TableSchema> tables, long memoryBudget, TimeProvider time, ILoggerFactory loggers)
+        IReadOnlyList<ProviderConfig> providers, IReadOnlyList<TableSchema> tables, long memoryBudget, TimeProvider time, ILoggerFactory loggers,
+        Func<IBlockSource, IBlockSource>? wrap = null)
     {
         // Where there is another one to turn to, patience with this one is shorter.
         var retry = providers.Count == 1 ? new RpcRetryPolicy() : new RpcRetryPolicy { MaxAttempts = 5, MaxRateLimitWait = TimeSpan.FromMinutes(1) };
@@ -50,7 +52,7 @@ internal static class ProviderSource
         FailoverCandidate Candidate(ProviderConfig provider)
         {
             var source = Open(provider, tables, memoryBudget, time, loggers, retry);
-            return new FailoverCandidate(provider.Name, source, GetChainIdAsync);
+            return new FailoverCandidate(provider.Name, wrap?.Invoke(source) ?? source, GetChainIdAsync);
 
             async Task<ulong> GetChainIdAsync(CancellationToken cancellationToken)
             {

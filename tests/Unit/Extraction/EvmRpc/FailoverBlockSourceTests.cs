@@ -190,7 +190,7 @@ public sealed class FailoverBlockSourceTests : IAsyncLifetime
     public async Task ReadAsync_WhenAllFail_ListsEachReason()
     {
         _first.Answers.Faults = Always(DevChainFault.ServerError);
-        _second.Answers.Faults = Always(DevChainFault.NullBlock);
+        _second.Answers.Faults = Always(DevChainFault.CallError);
         await using var source = Failover(_first, _second);
 
         var error = await Assert.ThrowsAsync<AmpException>(() => SourceRows.ReadAsync(source, Blocks));
@@ -200,8 +200,38 @@ public sealed class FailoverBlockSourceTests : IAsyncLifetime
         Assert.Contains("first: ", error.Message, StringComparison.Ordinal);
         Assert.Contains("HTTP status 5", error.Message, StringComparison.Ordinal);
         Assert.Contains("second: ", error.Message, StringComparison.Ordinal);
-        Assert.Contains("the node does not have it", error.Message, StringComparison.Ordinal);
+        Assert.Contains("header not found", error.Message, StringComparison.Ordinal);
         Assert.Equal(2, Assert.IsType<AggregateException>(error.InnerException).InnerExceptions.Count);
+    }
+
+    [Fact]
+    public async Task ReadAsync_WhenABlockIsGoneWhileOthersAreDown_SaysThatItIsGone()
+    {
+        _first.Answers.Faults = Always(DevChainFault.ServerError);
+        _second.Answers.Faults = Always(DevChainFault.NullBlock);
+        await using var source = Failover(_first, _second);
+
+        var error = await Assert.ThrowsAsync<AmpException>(() => SourceRows.ReadAsync(source, Blocks));
+
+        Assert.Equal("BlockNotFound", error.ErrorCode);
+        Assert.True(error.IsTransient);
+        Assert.Contains("HTTP status 5", error.Message, StringComparison.Ordinal);
+        Assert.Contains("the node does not have it", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task GetLinkAsync_WhenTheFirstLagsOrIsDown_AsksTheNext()
+    {
+        await using var lagging = await DevChain.StartAsync(Options with { BlockCount = 10 });
+        await using var source = Failover(lagging, _first, _second);
+
+        Assert.Equal(_expected.Blocks[300], await source.GetLinkAsync(300, CancellationToken.None));
+        Assert.Null(await source.GetLinkAsync(Blocks.End + 1, CancellationToken.None));
+        lagging.Answers.Faults = Always(DevChainFault.ServerError);
+        Assert.Equal(_expected.Blocks[5], await source.GetLinkAsync(5, CancellationToken.None));
+        _first.Answers.Faults = Always(DevChainFault.ServerError);
+        _second.Answers.Faults = Always(DevChainFault.ServerError);
+        Assert.Equal("RpcHttpError", (await Assert.ThrowsAsync<AmpException>(() => source.GetLinkAsync(5, CancellationToken.None))).ErrorCode);
     }
 
     [Fact]

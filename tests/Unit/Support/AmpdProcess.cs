@@ -1,0 +1,115 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using System.Text;
+
+namespace Amp.Support;
+
+/// <summary>The program <c>ampd</c> as a process of its own. Disposing it kills it.</summary>
+internal sealed partial class AmpdProcess : IDisposable
+{
+    private const int TerminateSignal = 15;
+
+    private readonly Process _process;
+    private readonly StringBuilder _output = new();
+
+    private AmpdProcess(Process process) => _process = process;
+
+    /// <summary>Whether it has ended.</summary>
+    public bool HasExited => _process.HasExited;
+
+    /// <summary>What it has written so far, to standard output and standard error.</summary>
+    public string Output
+    {
+        get
+        {
+            lock (_output)
+            {
+                return _output.ToString();
+            }
+        }
+    }
+
+    /// <summary>Starts it in a folder, without any of Amp's environment variables.</summary>
+    public static AmpdProcess Start(string folder, params string[] arguments)
+    {
+        var start = new ProcessStartInfo("dotnet", [Program, .. arguments])
+        {
+            WorkingDirectory = folder,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        foreach (var name in start.Environment.Keys.Where(name => name.StartsWith("AMP_", StringComparison.Ordinal)).ToArray())
+        {
+            start.Environment.Remove(name);
+        }
+
+        var ampd = new AmpdProcess(new Process { StartInfo = start });
+        ampd._process.OutputDataReceived += ampd.Append;
+        ampd._process.ErrorDataReceived += ampd.Append;
+        ampd._process.Start();
+        ampd._process.BeginOutputReadLine();
+        ampd._process.BeginErrorReadLine();
+        return ampd;
+    }
+
+    /// <summary>Starts a worker of a deployment.</summary>
+    public static AmpdProcess StartWorker(TestDeployment deployment, string nodeId) =>
+        Start(deployment.Folder, "worker", "--config", deployment.ConfigPath, "--node-id", nodeId);
+
+    /// <summary>Runs it to its end and gives exit code and output.</summary>
+    public static async Task<(int ExitCode, string Output)> RunAsync(string folder, params string[] arguments)
+    {
+        using var ampd = Start(folder, arguments);
+        return (await ampd.WaitForExitAsync(TimeSpan.FromSeconds(60)), ampd.Output);
+    }
+
+    /// <summary>Kills it with SIGKILL and waits until it is gone.</summary>
+    public async Task KillAsync()
+    {
+        _process.Kill();
+        await _process.WaitForExitAsync();
+    }
+
+    /// <summary>Asks it to end, with SIGTERM.</summary>
+    public void Terminate() => Assert.Equal(0, Signal(_process.Id, TerminateSignal));
+
+    /// <summary>Waits until it has ended by itself and gives its exit code.</summary>
+    public async Task<int> WaitForExitAsync(TimeSpan limit)
+    {
+        try
+        {
+            await _process.WaitForExitAsync().WaitAsync(limit);
+        }
+        catch (TimeoutException)
+        {
+            Assert.Fail($"ampd still runs after {limit}: {Output}");
+        }
+
+        return _process.ExitCode;
+    }
+
+    public void Dispose()
+    {
+        if (!_process.HasExited)
+        {
+            _process.Kill();
+        }
+
+        _process.Dispose();
+    }
+
+    /// <summary>Built with the tests, in the same configuration.</summary>
+    private static string Program { get; } = Path.GetFullPath(
+        Path.Combine(AppContext.BaseDirectory, "..", "..", "Amp.Daemon", new DirectoryInfo(AppContext.BaseDirectory).Name, "ampd.dll"));
+
+    private void Append(object sender, DataReceivedEventArgs line)
+    {
+        lock (_output)
+        {
+            _output.AppendLine(line.Data);
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
+    private static partial int Signal(int process, int signal);
+}
