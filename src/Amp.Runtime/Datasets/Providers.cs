@@ -2,17 +2,17 @@ using Amp.Configuration;
 
 namespace Amp.Datasets;
 
-/// <summary>Finds the provider of a network.</summary>
+/// <summary>Finds the providers of a network.</summary>
 internal static class Providers
 {
-    /// <summary>The first provider for a network; throws <c>ProviderNotFound</c>, naming those that are there.</summary>
-    public static async Task<ProviderConfig> RequireForNetworkAsync(
+    /// <summary>All providers for a network, by name, at least one; throws <c>ProviderNotFound</c>, naming those that are there.</summary>
+    public static async Task<IReadOnlyList<ProviderConfig>> RequireForNetworkAsync(
         AmpConfiguration configuration, string kind, string network, CancellationToken cancellationToken)
     {
         var store = new ProviderStore(configuration.ProvidersDir);
-        if (await store.FindForNetworkAsync(kind, network, cancellationToken) is [var provider, ..])
+        if (await store.FindForNetworkAsync(kind, network, cancellationToken) is { Count: > 0 } providers)
         {
-            return provider;
+            return providers;
         }
 
         var there = new List<string>();

@@ -133,23 +133,14 @@ internal sealed class MaterializeRawExecutor(
     private async Task<IBlockSource> OpenSourceAsync(
         RawManifest manifest, IReadOnlyList<TableSchema> schemas, int writers, bool verify, CancellationToken cancellationToken)
     {
-        var provider = await Providers.RequireForNetworkAsync(configuration, manifest.Kind, manifest.Network, cancellationToken);
+        var providers = await Providers.RequireForNetworkAsync(configuration, manifest.Kind, manifest.Network, cancellationToken);
 
         // A quarter is for blocks on their way; the rest is what encoding holds of them.
         var memoryBudget = ((long)configuration.Extraction.MemoryBudgetMb << 20) / 4 / writers;
-        var source = ProviderSource.Open(provider, schemas, memoryBudget, time, loggers);
-        try
-        {
-            ProviderSource.RequireNetwork(provider, await source.GetChainIdAsync(cancellationToken));
-            return verify
-                ? new VerifyingBlockSource(source, VerifyingBlockSource.DefaultRetry, time, loggers.CreateLogger<VerifyingBlockSource>())
-                : source;
-        }
-        catch
-        {
-            await source.DisposeAsync();
-            throw;
-        }
+        return ProviderSource.OpenAll(providers, schemas, memoryBudget, time, loggers, verify ? Verified : null);
+
+        IBlockSource Verified(IBlockSource source) =>
+            new VerifyingBlockSource(source, VerifyingBlockSource.DefaultRetry, time, loggers.CreateLogger<VerifyingBlockSource>());
     }
 
     private static async Task<JobRange> ResolveRangeAsync(

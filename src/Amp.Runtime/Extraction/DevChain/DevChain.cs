@@ -18,11 +18,12 @@ public sealed class DevChain : IAsyncDisposable
     private readonly Task _growth;
     private bool _disposed;
 
-    private DevChain(DevChainOptions options, ChainStore store, IBlockMaker maker, RpcServer server, ILogger logger, TimeProvider time)
+    private DevChain(DevChainOptions options, ChainStore store, IBlockMaker maker, RpcServer server, FaultInjector answers, ILogger logger, TimeProvider time)
     {
         _store = store;
         _maker = maker;
         _server = server;
+        Answers = answers;
         _logger = logger;
         _growth = options.BlockTime is { } interval ? GrowAsync(interval, time) : Task.CompletedTask;
     }
@@ -38,6 +39,9 @@ public sealed class DevChain : IAsyncDisposable
 
     /// <summary>Number of clients' connections that are open.</summary>
     internal int ConnectionCount => _server.ConnectionCount;
+
+    /// <summary>What stands between the chain and its clients, to misbehave.</summary>
+    internal FaultInjector Answers { get; }
 
     /// <summary>Starts a chain; it answers when the task has ended.</summary>
     /// <param name="options">What the chain is like.</param>
@@ -65,9 +69,10 @@ public sealed class DevChain : IAsyncDisposable
             : new GeneratedBlocks(options);
         var store = new ChainStore(maker, options.FirstBlock);
         await AppendAsync(store, options.BlockCount, cancellationToken);
-        var server = RpcServer.Start(options.Port, new RpcDispatcher(store, maker), logger);
+        var answers = new FaultInjector(new RpcDispatcher(store, maker)) { Faults = options.Faults };
+        var server = RpcServer.Start(options.Port, answers, logger);
         logger.ChainStarted(maker.ChainId, server.Url, options.FirstBlock, store.Head);
-        return new DevChain(options, store, maker, server, logger, time);
+        return new DevChain(options, store, maker, server, answers, logger, time);
     }
 
     /// <summary>Adds blocks to the chain.</summary>

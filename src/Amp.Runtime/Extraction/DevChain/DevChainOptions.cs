@@ -49,6 +49,9 @@ public sealed record DevChainOptions
     /// </summary>
     public bool VaryReplay { get; init; } = true;
 
+    /// <summary>How the chain misbehaves; null: not at all.</summary>
+    internal DevChainFaults? Faults { get; init; }
+
     internal ulong TimestampOf(ulong number) => (ulong)GenesisTime.ToUnixTimeSeconds() + (number * 12);
 
     /// <summary>Refuses values out of range.</summary>

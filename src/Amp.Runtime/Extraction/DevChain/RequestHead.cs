@@ -21,6 +21,9 @@ internal readonly record struct RequestHead
     /// <summary>Whether the client may send another request on this connection.</summary>
     public bool KeepAlive { get; private init; }
 
+    /// <summary>The client's key when it wants a WebSocket; null when not.</summary>
+    public string? WebSocketKey { get; private init; }
+
     /// <summary>Reads a head up to and with its empty line; false when it is none.</summary>
     public static bool TryParse(ReadOnlySpan<byte> bytes, out RequestHead head)
     {
@@ -69,6 +72,10 @@ internal readonly record struct RequestHead
             else if (Is(name, "expect") && Is(value, "100-continue"))
             {
                 result = result with { ExpectsContinue = true };
+            }
+            else if (Is(name, "sec-websocket-key"))
+            {
+                result = result with { WebSocketKey = Encoding.ASCII.GetString(value) };
             }
             else if (Is(name, "connection"))
             {

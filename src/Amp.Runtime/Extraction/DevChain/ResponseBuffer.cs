@@ -21,6 +21,9 @@ internal sealed class ResponseBuffer : IBufferWriter<byte>, IDisposable
     /// <summary>Bytes in the body.</summary>
     public int BodyLength => _end - HeadRoom;
 
+    /// <summary>The body; valid until the next write.</summary>
+    public ReadOnlyMemory<byte> Body => _buffer.AsMemory(HeadRoom.._end);
+
     /// <summary>Forgets the body.</summary>
     public void Clear()
     {
@@ -34,10 +37,10 @@ internal sealed class ResponseBuffer : IBufferWriter<byte>, IDisposable
 
     /// <summary>Puts the head before the body.</summary>
     /// <returns>The whole response; valid until <see cref="Clear"/>.</returns>
-    public ReadOnlyMemory<byte> Finish(string status, bool keepAlive)
+    public ReadOnlyMemory<byte> Finish(RpcReply reply, bool keepAlive)
     {
         var connection = keepAlive ? "" : "Connection: close\r\n";
-        var head = $"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {BodyLength}\r\n{connection}\r\n";
+        var head = $"HTTP/1.1 {reply.Status}\r\n{reply.Header}Content-Type: application/json\r\nContent-Length: {BodyLength}\r\n{connection}\r\n";
         Debug.Assert(head.Length <= HeadRoom, "the room before the body holds every head that is ever written");
         var start = HeadRoom - head.Length;
         Encoding.ASCII.GetBytes(head, _buffer.AsSpan(start));

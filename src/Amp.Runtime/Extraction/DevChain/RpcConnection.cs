@@ -4,7 +4,7 @@ using System.Net.Sockets;
 namespace Amp.Extraction.DevChains;
 
 /// <summary>One client's connection: reads a request, answers it, reads the next one, until one side has enough.</summary>
-internal sealed class RpcConnection(Socket socket, RpcDispatcher dispatcher) : IDisposable
+internal sealed class RpcConnection(Socket socket, FaultInjector answers) : IDisposable
 {
     private const int MostHeadBytes = 16 * 1024;
     private const int MostBodyBytes = 8 * 1024 * 1024;
@@ -38,6 +38,14 @@ internal sealed class RpcConnection(Socket socket, RpcDispatcher dispatcher) : I
             refusal = headLength < 0
                 ? "431 Request Header Fields Too Large"
                 : RequestHead.TryParse(_input.AsSpan(_start, headLength), out head) ? Refusal(head) : MalformedRequest;
+            if (head.WebSocketKey is { } key)
+            {
+                await SendAsync(RpcWebSocket.Accept(key), cancellationToken);
+                await using var webSocket = new RpcWebSocket(socket, answers);
+                await webSocket.RunAsync(cancellationToken);
+                return;
+            }
+
             if (refusal is null)
             {
                 _start += headLength;
@@ -51,14 +59,17 @@ internal sealed class RpcConnection(Socket socket, RpcDispatcher dispatcher) : I
                     : (null, await ReadAsync((int)head.ContentLength, cancellationToken));
             }
 
-            if (refusal is null)
+            var reply = refusal is null ? await answers.AnswerAsync(body, _response, cancellationToken) : new RpcReply(refusal);
+            if (reply.End == RpcReplyEnd.Reset)
             {
-                dispatcher.Answer(body, _response);
+                socket.Close(timeout: 0);
+                return;
             }
 
             // After a refusal nobody knows where the next request starts.
-            keepAlive = refusal is null && head.KeepAlive;
-            await SendAsync(_response.Finish(refusal ?? "200 OK", keepAlive), cancellationToken);
+            keepAlive = refusal is null && head.KeepAlive && reply.End == RpcReplyEnd.Whole;
+            var response = _response.Finish(reply, keepAlive);
+            await SendAsync(reply.End == RpcReplyEnd.CutOff ? response[..^(_response.BodyLength / 2)] : response, cancellationToken);
         }
 
         // Lets the client read the last answer before the connection is gone.

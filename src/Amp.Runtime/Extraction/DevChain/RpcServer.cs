@@ -7,13 +7,13 @@ namespace Amp.Extraction.DevChains;
 
 /// <summary>
 /// A small HTTP/1.1 server on 127.0.0.1 for POST requests with JSON: keep-alive, one request of a connection at a time,
-/// in the order they came. It exists because the module runs inside PowerShell, where there is no Kestrel.
+/// in the order they came; and for WebSockets. It exists because the module runs inside PowerShell, where there is no Kestrel.
 /// </summary>
 internal sealed class RpcServer : IAsyncDisposable
 {
     private static readonly TimeSpan AcceptRetryDelay = TimeSpan.FromMilliseconds(50);
 
-    private readonly RpcDispatcher _dispatcher;
+    private readonly FaultInjector _answers;
     private readonly ILogger _logger;
     private readonly Socket _listener;
     private readonly CancellationTokenSource _stopping = new();
@@ -21,9 +21,9 @@ internal sealed class RpcServer : IAsyncDisposable
     private readonly Task _accepting;
     private bool _disposed;
 
-    private RpcServer(RpcDispatcher dispatcher, Socket listener, ILogger logger)
+    private RpcServer(FaultInjector answers, Socket listener, ILogger logger)
     {
-        _dispatcher = dispatcher;
+        _answers = answers;
         _logger = logger;
         _listener = listener;
         Url = new Uri($"http://{listener.LocalEndPoint}/");
@@ -38,10 +38,10 @@ internal sealed class RpcServer : IAsyncDisposable
 
     /// <summary>Starts to listen.</summary>
     /// <param name="port">TCP port; 0: one that is free.</param>
-    /// <param name="dispatcher">Answers the requests.</param>
+    /// <param name="answers">Answers the requests.</param>
     /// <param name="logger">Told of connections that failed.</param>
     /// <exception cref="AmpException"><c>DevChainPortUnavailable</c>.</exception>
-    public static RpcServer Start(int port, RpcDispatcher dispatcher, ILogger logger)
+    public static RpcServer Start(int port, FaultInjector answers, ILogger logger)
     {
         var listener = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         try
@@ -62,7 +62,7 @@ internal sealed class RpcServer : IAsyncDisposable
             };
         }
 
-        return new RpcServer(dispatcher, listener, logger);
+        return new RpcServer(answers, listener, logger);
     }
 
     /// <summary>Closes all connections, also those that are sending, and returns when nothing runs any more.</summary>
@@ -113,7 +113,7 @@ internal sealed class RpcServer : IAsyncDisposable
     private async Task ServeAsync(Socket socket)
     {
         await Task.Yield();
-        using var connection = new RpcConnection(socket, _dispatcher);
+        using var connection = new RpcConnection(socket, _answers);
         try
         {
             await connection.RunAsync(_stopping.Token);

@@ -1,13 +1,24 @@
+using Microsoft.Extensions.Logging;
+
 namespace Amp.Extraction.EvmRpc;
 
-/// <summary>Asks a node for blocks and what their tables need of receipts.</summary>
-internal sealed class BlockFetcher(JsonRpcClient client, EvmRpcOptions options)
+/// <summary>
+/// Asks a node for blocks and what their tables need of receipts. Finds out whether the node has
+/// <c>eth_getBlockReceipts</c>, and asks for the receipt of each transaction when it has not. Safe for use by several
+/// readers at once.
+/// </summary>
+internal sealed class BlockFetcher(JsonRpcClient client, EvmRpcOptions options, ILogger logger)
 {
+    private const string BlockReceipts = "eth_getBlockReceipts";
+
     private readonly bool _needsTransactions = EvmBlockDecoder.NeedsTransactions(options.Tables);
     private readonly bool _needsReceipts = EvmBlockDecoder.NeedsReceipts(options.Tables);
+    private int _isPerTransaction = options.FetchReceiptsPerTx ? 1 : 0;
+
+    private bool IsPerTransaction => Volatile.Read(ref _isPerTransaction) != 0;
 
     /// <summary>How many blocks fit into one request, receipts included where they can be asked for beforehand.</summary>
-    public int BlocksPerRequest => Math.Max(1, _needsReceipts && !options.FetchReceiptsPerTx ? options.RpcBatchSize / 2 : options.RpcBatchSize);
+    public int BlocksPerRequest => Math.Max(1, _needsReceipts && !IsPerTransaction ? options.RpcBatchSize / 2 : options.RpcBatchSize);
 
     /// <summary>The parts of a range that are fetched by one request each.</summary>
     public List<BlockRange> Split(BlockRange blocks)
@@ -25,8 +36,34 @@ internal sealed class BlockFetcher(JsonRpcClient client, EvmRpcOptions options)
     /// <summary>Fetches some blocks; the caller disposes what comes.</summary>
     public async Task<FetchedBlocks> FetchAsync(BlockRange blocks, CancellationToken cancellationToken)
     {
+        if (!_needsReceipts || IsPerTransaction)
+        {
+            return await FetchAsync(blocks, withReceipts: false, cancellationToken);
+        }
+
+        try
+        {
+            return await FetchAsync(blocks, withReceipts: true, cancellationToken);
+        }
+        catch (RpcException e) when (e.Method == BlockReceipts && e.IsMethodMissing)
+        {
+            if (Interlocked.Exchange(ref _isPerTransaction, 1) == 0)
+            {
+                Log.BlockReceiptsMissing(logger, options.NodeName, e.Message);
+            }
+        }
+        catch (RpcException e) when (e is { Complaint: RpcComplaint.Size, IsTransient: false })
+        {
+            // The receipts of one block are more than the node gives at once; those of the next ones may not be. If it was
+            // the block itself, that fails again.
+        }
+
+        return await FetchAsync(blocks, withReceipts: false, cancellationToken);
+    }
+
+    private async Task<FetchedBlocks> FetchAsync(BlockRange blocks, bool withReceipts, CancellationToken cancellationToken)
+    {
         var count = (int)blocks.Count;
-        var withReceipts = _needsReceipts && !options.FetchReceiptsPerTx;
         var calls = new List<RpcCall>(count * 2);
         for (var i = 0; i < count; i++)
         {

@@ -16,8 +16,9 @@ internal sealed class BlockRangeReader : IAsyncDisposable
     private const int MaxBlocksAhead = 256;
     private const int MaxGroupsAhead = 64;
 
-    // A malformed or contradictory answer is worth another try, but not for as long as a node that is down.
-    private const int MaxAttempts = 4;
+    // A malformed or contradictory answer is worth another try, but not for as long as a node that is down: a block that is
+    // not there may be one that a reorg took away.
+    private const int MaxAttempts = 5;
 
     private readonly BlockRange _range;
     private readonly EvmRpcBlockSource _source;
@@ -37,12 +38,12 @@ internal sealed class BlockRangeReader : IAsyncDisposable
     private long _decodedBytesPerBlock = 1 << 20;
 
     public BlockRangeReader(
-        BlockRange range, EvmRpcOptions options, JsonRpcClient client, EvmRpcBlockSource source, TimeProvider time, ILogger logger, CancellationToken cancellationToken)
+        BlockRange range, EvmRpcOptions options, BlockFetcher fetcher, EvmRpcBlockSource source, TimeProvider time, ILogger logger, CancellationToken cancellationToken)
     {
         _range = range;
         _options = options;
         _source = source;
-        _fetcher = new BlockFetcher(client, options);
+        _fetcher = fetcher;
         _time = time;
         _logger = logger;
         _budget = new ByteBudget(options.MemoryBudget);
@@ -176,6 +177,7 @@ internal sealed class BlockRangeReader : IAsyncDisposable
     private async Task<long> DecodeAsync(BlockRange part, Task<FetchedBlocks> fetch, EvmBlockDecoder decoder, BlockBatch batch, CancellationToken cancellationToken)
     {
         var next = part.Start;
+        var refused = next;
         for (var attempt = 1; ; attempt++)
         {
             try
@@ -189,8 +191,11 @@ internal sealed class BlockRangeReader : IAsyncDisposable
 
                 return fetched.ByteCount;
             }
-            catch (AmpException e) when (e.IsTransient && e is not RpcException && attempt < MaxAttempts)
+            catch (AmpException e) when (e.IsTransient && e is not RpcException && (attempt < MaxAttempts || refused != next))
             {
+                // Attempts count for each block.
+                attempt = refused == next ? attempt : 1;
+                refused = next;
                 var delay = _options.Retry.DelayAfter(attempt, retryAfter: null);
                 Log.BlockRefused(_logger, next, _options.NodeName, attempt, delay, e.Message);
                 await Task.Delay(delay, _time, cancellationToken);

@@ -6,6 +6,6 @@ namespace Amp.Extraction.EvmRpc;
 /// <param name="Head">Its newest block.</param>
 /// <param name="FinalizedHead">Its newest finalized block; null when it has none or does not know the word.</param>
 /// <param name="Latency">How long it took to answer a small call.</param>
-/// <param name="HasBlockReceipts">Whether it has <c>eth_getBlockReceipts</c>; if not, <c>fetch_receipts_per_tx</c> is needed.</param>
+/// <param name="HasBlockReceipts">Whether it has <c>eth_getBlockReceipts</c>; if not, receipts are fetched one by one.</param>
 internal sealed record EvmNodeStatus(
     string? ClientVersion, ulong ChainId, ulong Head, ulong? FinalizedHead, TimeSpan Latency, bool HasBlockReceipts);

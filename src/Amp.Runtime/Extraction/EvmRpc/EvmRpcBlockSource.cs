@@ -12,6 +12,7 @@ internal sealed class EvmRpcBlockSource : IBlockSource
 
     private readonly EvmRpcOptions _options;
     private readonly JsonRpcClient _client;
+    private readonly BlockFetcher _fetcher;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly ConcurrentQueue<BlockBatch> _spareBatches = new();
@@ -31,6 +32,7 @@ internal sealed class EvmRpcBlockSource : IBlockSource
         _time = time;
         _logger = logger;
         _client = new JsonRpcClient(transport, options, time, logger);
+        _fetcher = new BlockFetcher(_client, options, logger);
     }
 
     /// <inheritdoc/>
@@ -72,7 +74,7 @@ internal sealed class EvmRpcBlockSource : IBlockSource
     /// <inheritdoc/>
     public async IAsyncEnumerable<BlockBatch> ReadAsync(BlockRange range, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        await using var reader = new BlockRangeReader(range, _options, _client, this, _time, _logger, cancellationToken);
+        await using var reader = new BlockRangeReader(range, _options, _fetcher, this, _time, _logger, cancellationToken);
         BlockLink? last = null;
         while (await reader.ReadAsync() is { } batch)
         {
@@ -111,13 +113,15 @@ internal sealed class EvmRpcBlockSource : IBlockSource
     /// <summary>Gives a decoder back.</summary>
     internal void ReturnDecoder(EvmBlockDecoder decoder) => _spareDecoders.Enqueue(decoder);
 
-    private static HttpRpcTransport CreateTransport(EvmRpcOptions options, TimeProvider time) => options.Url.Scheme switch
+    private static IRpcTransport CreateTransport(EvmRpcOptions options, TimeProvider time) => options.Url.Scheme switch
     {
         "http" or "https" => new HttpRpcTransport(options, time),
+        "ws" or "wss" => new DuplexRpcTransport(options, (purpose, token) => WebSocketChannel.ConnectAsync(options, purpose, token), time),
+        "file" => new DuplexRpcTransport(options, (_, token) => IpcChannel.ConnectAsync(options.Url.LocalPath, token), time),
         var scheme => throw new AmpException("UnsupportedUrlScheme", AmpErrorKind.InvalidInput, $"The provider {options.NodeName} has a url of scheme {scheme}, which is not supported.")
         {
             Target = options.NodeName,
-            RecommendedAction = "Use a url that begins with http:// or https://.",
+            RecommendedAction = "Use a url that begins with http://, https://, ws://, wss:// or ipc://, or the path of a socket.",
         },
     };
 

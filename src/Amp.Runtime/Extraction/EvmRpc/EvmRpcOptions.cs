@@ -5,7 +5,7 @@ namespace Amp.Extraction.EvmRpc;
 /// <summary>How to reach a node and what to read from it: the settings of an <c>evm-rpc</c> provider.</summary>
 internal sealed record EvmRpcOptions
 {
-    /// <summary>Where the node is; <c>http</c> or <c>https</c>. May hold a secret.</summary>
+    /// <summary>Where the node is: <c>http(s)</c>, <c>ws(s)</c>, or <c>file</c> for a Unix domain socket. May hold a secret.</summary>
     public required Uri Url { get; init; }
 
     /// <summary>What logs and errors call the node; never a secret. Scheme, host and port when not set.</summary>
@@ -45,7 +45,7 @@ internal sealed record EvmRpcOptions
     public long MemoryBudget { get; init; } = 64 << 20;
 
     /// <summary>What logs and errors call the node.</summary>
-    public string NodeName => DisplayName ?? Url.GetComponents(UriComponents.SchemeAndServer, UriFormat.UriEscaped);
+    public string NodeName => DisplayName ?? (Url.IsFile ? Url.LocalPath : Url.GetComponents(UriComponents.SchemeAndServer, UriFormat.UriEscaped));
 
     /// <summary>The node's name, without secrets.</summary>
     public override string ToString() => NodeName;

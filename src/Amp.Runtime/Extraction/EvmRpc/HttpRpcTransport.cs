@@ -2,14 +2,13 @@ using System.Buffers;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Sockets;
-using System.Text;
 
 namespace Amp.Extraction.EvmRpc;
 
 /// <summary>JSON-RPC over HTTP: each request a POST, answers compressed where the node can.</summary>
 internal sealed class HttpRpcTransport : IRpcTransport
 {
-    private const int MaxAnswerLength = 512 << 20;
+    private const int MaxAnswerLength = DuplexRpcTransport.MaxAnswerLength;
     private const int FirstCapacity = 64 << 10;
 
     private static readonly MediaTypeHeaderValue Json = new("application/json");
@@ -75,7 +74,7 @@ internal sealed class HttpRpcTransport : IRpcTransport
         }
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {
-            throw RpcException.Unreachable(_node, request.Purpose, $"no answer within {_timeout.TotalSeconds:0.#} s", isTransient: true, e);
+            throw RpcException.Unreachable(_node, request.Purpose, $"no answer within {_timeout.TotalSeconds:0.#} s", isTransient: true, e, RpcComplaint.Size);
         }
         catch (Exception e) when (e is IOException or InvalidDataException or HttpRequestException { HttpRequestError: HttpRequestError.ResponseEnded })
         {
@@ -110,7 +109,7 @@ internal sealed class HttpRpcTransport : IRpcTransport
                 body.Advance(read);
                 if (body.Length > MaxAnswerLength)
                 {
-                    throw RpcException.InvalidAnswer(_node, request.Purpose, $"it is longer than {MaxAnswerLength >> 20} MiB", isTransient: false);
+                    throw RpcException.AnswerTooLong(_node, request.Purpose, MaxAnswerLength);
                 }
             }
 
@@ -127,24 +126,14 @@ internal sealed class HttpRpcTransport : IRpcTransport
     {
         try
         {
-            if (options.AuthToken is { } token)
+            if (RpcAuthentication.Header(options) is var (name, value))
             {
-                _http.DefaultRequestHeaders.Add(options.AuthHeader ?? "Authorization", options.AuthHeader is null ? $"Bearer {token}" : token);
-            }
-            else if (options.Url.UserInfo.Length > 0)
-            {
-                var user = Convert.ToBase64String(Encoding.UTF8.GetBytes(Uri.UnescapeDataString(options.Url.UserInfo)));
-                _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Basic", user);
+                _http.DefaultRequestHeaders.Add(name, value);
             }
         }
         catch (Exception e) when (e is FormatException or InvalidOperationException or ArgumentException)
         {
-            // The inner exception would quote the token.
-            throw new AmpException("InvalidAuthentication", AmpErrorKind.InvalidInput, $"auth_header or auth_token for {_node} cannot be a header of a request.")
-            {
-                Target = _node,
-                RecommendedAction = "Use a header name of letters, digits and hyphens, and a token without line breaks.",
-            };
+            throw RpcAuthentication.Invalid(_node);
         }
     }
 
@@ -154,11 +143,11 @@ internal sealed class HttpRpcTransport : IRpcTransport
     private TimeSpan? RetryAfter(HttpResponseMessage response) => ParseDelay(response.Headers.RetryAfter, _time.GetUtcNow());
 
     // The node's own words, where it answers with JSON-RPC in spite of the status.
-    private string? ErrorIn(PooledBytes body)
+    private (int Code, string Message)? ErrorIn(PooledBytes body)
     {
         try
         {
-            return RpcEnvelope.Read(body.Memory.Span) is [{ Error: var (code, text) }] ? _secrets.Scrub($"{text} (code {code})") : null;
+            return RpcEnvelope.Read(body.Memory.Span) is [{ Error: var (code, text) }] ? (code, _secrets.Scrub(text)) : null;
         }
         catch (DecodeException)
         {

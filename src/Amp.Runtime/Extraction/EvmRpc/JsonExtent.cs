@@ -18,15 +18,17 @@ internal struct JsonExtent
     private bool _isEscaped;
 
     /// <summary>Length of the object or array at the beginning of <paramref name="text"/>; -1 when it does not end.</summary>
-    public static int Find(ReadOnlySpan<byte> text)
+    public static int Find(ReadOnlySpan<byte> text) => new JsonExtent().Continue(text);
+
+    /// <summary>The same for a text that comes in pieces: its length within this piece; -1 when it does not end there.</summary>
+    public int Continue(ReadOnlySpan<byte> piece)
     {
-        var extent = new JsonExtent();
         var position = 0;
         if (Vector128.IsHardwareAccelerated)
         {
-            for (; position <= text.Length - BlockLength; position += BlockLength)
+            for (; position <= piece.Length - BlockLength; position += BlockLength)
             {
-                var end = extent.SkipBlock(text.Slice(position, BlockLength));
+                var end = SkipBlock(piece.Slice(position, BlockLength));
                 if (end > 0)
                 {
                     return position + end;
@@ -34,7 +36,7 @@ internal struct JsonExtent
             }
         }
 
-        var rest = extent.SkipBytes(text[position..]);
+        var rest = SkipBytes(piece[position..]);
         return rest > 0 ? position + rest : -1;
     }
 

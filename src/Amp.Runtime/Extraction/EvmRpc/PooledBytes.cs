@@ -19,6 +19,15 @@ internal sealed class PooledBytes : IBufferWriter<byte>, IDisposable
     /// <inheritdoc/>
     public void Advance(int count) => Length += count;
 
+    /// <summary>Keeps so many bytes and moves the others to <paramref name="rest"/>.</summary>
+    public void CutTo(int length, PooledBytes rest)
+    {
+        var others = Memory.Span[length..];
+        others.CopyTo(rest.GetSpan(others.Length));
+        rest.Advance(others.Length);
+        Length = length;
+    }
+
     /// <inheritdoc/>
     public Memory<byte> GetMemory(int sizeHint = 0)
     {

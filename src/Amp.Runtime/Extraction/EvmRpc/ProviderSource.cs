@@ -30,19 +30,51 @@ internal static class ProviderSource
         ["sepolia"] = 11_155_111,
     };
 
+    /// <summary>
+    /// Opens the providers of a network as one source: the first that works is used. Nothing is asked of them yet; each
+    /// is asked for its chain before its first block, and one of another chain is left out.
+    /// </summary>
+    /// <param name="providers">The providers, the preferred one first; at least one.</param>
+    /// <param name="tables">Tables to fill.</param>
+    /// <param name="memoryBudget">Bytes that one reading of blocks may hold.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="loggers">Makes its loggers.</param>
+    /// <param name="wrap">What to put around each provider's source, such as verification; null for nothing.</param>
+    public static IBlockSource OpenAll(
+        IReadOnlyList<ProviderConfig> providers, IReadOnlyList<TableSchema> tables, long memoryBudget, TimeProvider time, ILoggerFactory loggers,
+        Func<IBlockSource, IBlockSource>? wrap = null)
+    {
+        // Where there is another one to turn to, patience with this one is shorter.
+        var retry = providers.Count == 1 ? new RpcRetryPolicy() : new RpcRetryPolicy { MaxAttempts = 5, MaxRateLimitWait = TimeSpan.FromMinutes(1) };
+        return new FailoverBlockSource(
+            providers[0].Network, [.. providers.Select(Candidate)], FailoverBlockSource.DefaultRest, time, loggers.CreateLogger<FailoverBlockSource>());
+
+        FailoverCandidate Candidate(ProviderConfig provider)
+        {
+            var source = Open(provider, tables, memoryBudget, time, loggers, retry);
+            return new FailoverCandidate(provider.Name, wrap?.Invoke(source) ?? source, GetChainIdAsync);
+
+            async Task<ulong> GetChainIdAsync(CancellationToken cancellationToken)
+            {
+                var chainId = await source.GetChainIdAsync(cancellationToken);
+                RequireNetwork(provider, chainId);
+                return chainId;
+            }
+        }
+    }
+
     /// <summary>Opens a provider; nothing is asked of it yet.</summary>
     /// <param name="provider">The provider, its <c>${NAME}</c>s replaced.</param>
     /// <param name="tables">Tables to fill.</param>
     /// <param name="memoryBudget">Bytes that one reading of blocks may hold.</param>
     /// <param name="time">The clock.</param>
     /// <param name="loggers">Makes its logger.</param>
+    /// <param name="retry">How failed calls are made again; null for the usual way.</param>
     public static EvmRpcBlockSource Open(
-        ProviderConfig provider, IReadOnlyList<TableSchema> tables, long memoryBudget, TimeProvider time, ILoggerFactory loggers) => new(
+        ProviderConfig provider, IReadOnlyList<TableSchema> tables, long memoryBudget, TimeProvider time, ILoggerFactory loggers, RpcRetryPolicy? retry = null) => new(
         new EvmRpcOptions
         {
-            Url = Uri.TryCreate(provider.Url.Reveal(), UriKind.Absolute, out var url) && url.Scheme is "http" or "https"
-                ? url
-                : throw Unusable(provider),
+            Url = ParseUrl(provider.Url.Reveal()) ?? throw Unusable(provider),
             DisplayName = provider.Url.ToString(),
             AuthHeader = provider.AuthHeader,
             AuthToken = provider.AuthToken?.Reveal(),
@@ -53,6 +85,7 @@ internal static class ProviderSource
             Timeout = provider.Timeout,
             Tables = tables,
             MemoryBudget = memoryBudget,
+            Retry = retry ?? new RpcRetryPolicy(),
         },
         time,
         loggers.CreateLogger<EvmRpcBlockSource>());
@@ -72,10 +105,20 @@ internal static class ProviderSource
         }
     }
 
+    // The path of a socket, with ipc:// before it or not, becomes a file URL.
+    private static Uri? ParseUrl(string text)
+    {
+        const string ipc = "ipc://";
+        var path = text.StartsWith(ipc, StringComparison.OrdinalIgnoreCase) ? text[ipc.Length..] : text;
+        return Path.IsPathRooted(path) ? new UriBuilder(Uri.UriSchemeFile, "") { Path = Uri.EscapeDataString(path).Replace("%2F", "/", StringComparison.Ordinal) }.Uri
+            : Uri.TryCreate(text, UriKind.Absolute, out var url) && url.Scheme is "http" or "https" or "ws" or "wss" ? url
+            : null;
+    }
+
     private static AmpException Unusable(ProviderConfig provider) => new(
-        "ProviderUrlUnsupported", AmpErrorKind.InvalidInput, $"Provider '{provider.Name}' has the url {provider.Url}; only http and https are supported.")
+        "ProviderUrlUnsupported", AmpErrorKind.InvalidInput, $"Provider '{provider.Name}' has the url {provider.Url}, which is none of a node.")
     {
         Target = provider.Name,
-        RecommendedAction = "Give the node's http or https URL.",
+        RecommendedAction = "Give an http, https, ws or wss URL, or ipc:// and the absolute path of the node's socket.",
     };
 }

@@ -4,9 +4,9 @@ namespace Amp.Extraction.EvmRpc;
 internal sealed record RpcRetryPolicy
 {
     /// <summary>Made once, never again.</summary>
-    public static readonly RpcRetryPolicy None = new() { MaxAttempts = 1 };
+    public static readonly RpcRetryPolicy None = new() { MaxAttempts = 1, MaxRateLimitWait = TimeSpan.Zero };
 
-    /// <summary>How often a call is made in all.</summary>
+    /// <summary>How often a call is made in all, not counting those that met a limit on the rate.</summary>
     public int MaxAttempts { get; init; } = 8;
 
     /// <summary>Pause before the second attempt; it doubles with each further one.</summary>
@@ -14,6 +14,12 @@ internal sealed record RpcRetryPolicy
 
     /// <summary>Longest pause, also when the node asks for a longer one.</summary>
     public TimeSpan MaxDelay { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>
+    /// How long a call is put off in all while the node says that there are too many requests: that is no failure, but
+    /// at some point it is.
+    /// </summary>
+    public TimeSpan MaxRateLimitWait { get; init; } = TimeSpan.FromMinutes(15);
 
     /// <summary>
     /// Pause after an attempt (1 is the first): a random share, between a half and the whole, of what the doubling

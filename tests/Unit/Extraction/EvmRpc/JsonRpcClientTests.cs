@@ -104,7 +104,7 @@ public sealed class JsonRpcClientTests : IAsyncDisposable
     [InlineData("301", "RpcHttpError", AmpErrorKind.Unavailable)]
     [InlineData("HTML", "RpcInvalidAnswer", AmpErrorKind.InvalidData)]
     [InlineData("no method", "RpcError", AmpErrorKind.InvalidState)]
-    [InlineData("refused batch", "RpcError", AmpErrorKind.Unavailable)]
+    [InlineData("refused batch", "RpcError", AmpErrorKind.LimitReached)]
     public async Task CallAsync_WhenTheFailureStays_TriesOnceAndSaysWhatAndWhere(string failure, string code, AmpErrorKind kind)
     {
         _server.Handle = (_, context, body) => FailAsync(failure, context, body);
