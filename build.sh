@@ -112,7 +112,7 @@ run_tests() {
     if ! have pwsh; then
         say "skipped tests/Pester: PowerShell 7.6 (pwsh) is not on PATH"
         skipped=$((skipped + 1))
-    elif ! pwsh -NoProfile -Command 'exit [int]($null -eq (Get-Module -ListAvailable Pester | Where-Object Version -ge 5.0))'; then
+    elif ! pwsh -NoProfile -Command 'exit [int]($null -eq (Get-Module -ListAvailable Pester | Where-Object { $_.Version.Major -ge 5 }))'; then
         say "skipped tests/Pester: the module Pester 5 is not installed"
         skipped=$((skipped + 1))
     else
