@@ -99,8 +99,7 @@ run_tests() {
     rm -rf "$artifacts/TestResults"
     say "unit and integration tests"
     dotnet test tests/Unit --configuration Release --logger 'console;verbosity=normal' > "$log" 2>&1 || failed=1
-    grep -E '^  Failed |error' "$log" | sort -u | head -50 || true
-    [ $failed = 0 ] || sed -n '/^  Failed /,/^$/p' "$log" | head -200
+    [ $failed = 0 ] || grep -A 20 '^  Failed ' "$log" | head -300 || true
     skips "$log"
     local passed total_failed skipped
     passed=$(sed -n 's/^ *Passed: *//p' "$log" | tail -n 1)

@@ -146,14 +146,14 @@ internal sealed class MaterializeRawExecutor(
     private static async Task<JobRange> ResolveRangeAsync(
         IBlockSource source, RawManifest manifest, AmpJobDescriptor descriptor, CancellationToken cancellationToken)
     {
+        // Asked whatever the end is: it proves that a provider answers, and is of the network, before anything is stored.
+        var head = await source.GetHeadAsync(manifest.FinalizedBlocksOnly, cancellationToken);
         if (descriptor.EndBlock is null)
         {
             return new JobRange(manifest.StartBlock, null);
         }
 
-        var requested = EndBlock.Parse(descriptor.EndBlock);
-        var end = requested.Absolute
-            ?? requested.Resolve(await source.GetHeadAsync(manifest.FinalizedBlocksOnly, cancellationToken));
+        var end = EndBlock.Parse(descriptor.EndBlock).Resolve(head);
         EndBlock.RequireNotBefore(end, manifest.StartBlock, $"{descriptor.DatasetNamespace}/{descriptor.DatasetName}");
         return new JobRange(manifest.StartBlock, end);
     }
