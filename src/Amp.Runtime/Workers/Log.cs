@@ -38,8 +38,8 @@ internal static partial class Log
     [LoggerMessage(1112, LogLevel.Information, "Stopped job {JobId} on worker {NodeId}: {Reason}")]
     public static partial void StoppedJob(ILogger logger, long jobId, string nodeId, StopReason reason);
 
-    [LoggerMessage(1113, LogLevel.Error, "Failed job {JobId} on worker {NodeId}, to be retried: {WillRetry}")]
-    public static partial void FailedJob(ILogger logger, Exception exception, long jobId, string nodeId, bool willRetry);
+    [LoggerMessage(1113, LogLevel.Error, "Failed job {JobId} on worker {NodeId}, a retry may help: {IsTransient}")]
+    public static partial void FailedJob(ILogger logger, Exception exception, long jobId, string nodeId, bool isTransient);
 
     [LoggerMessage(1114, LogLevel.Warning, "Gave up job {JobId} on worker {NodeId}: it is no longer this worker's")]
     public static partial void GaveUpJob(ILogger logger, long jobId, string nodeId);

@@ -280,7 +280,7 @@ public sealed class WorkerService : IAsyncDisposable
                 $"Job {job.JobId} cannot be run: its descriptor is missing or cannot be read.") { Target = job.JobId };
             await _database.Jobs.FailAsync(
                 job.JobId, NodeId, fatal: true, JobFailure.Describe(invalid, null, job.Attempts), cancellationToken);
-            Log.FailedJob(_logger, invalid, job.JobId, NodeId, willRetry: false);
+            Log.FailedJob(_logger, invalid, job.JobId, NodeId, isTransient: false);
             return;
         }
 
@@ -387,7 +387,7 @@ public sealed class WorkerService : IAsyncDisposable
                 var fatal = JobFailure.IsFatal(job.Error);
                 var detail = JobFailure.Describe(job.Error, job.Assignment.Descriptor, job.Assignment.Attempt);
                 await _database.Jobs.FailAsync(jobId, NodeId, fatal, detail, cancellationToken);
-                Log.FailedJob(_logger, job.Error, jobId, NodeId, willRetry: !fatal);
+                Log.FailedJob(_logger, job.Error, jobId, NodeId, isTransient: !fatal);
                 return false;
         }
     }
