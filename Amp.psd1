@@ -16,6 +16,7 @@
         'Connect-Amp', 'Disconnect-Amp', 'Get-AmpConnection', 'New-AmpConfiguration', 'Test-AmpConfiguration', 'Initialize-AmpDatabase'
         'Start-AmpWorker', 'Stop-AmpWorker', 'Get-AmpWorker'
         'New-AmpDatasetManifest', 'Register-AmpDataset', 'Get-AmpDataset', 'Get-AmpTable', 'Get-AmpFile'
+        'Test-AmpTable', 'Repair-AmpTable', 'Restore-AmpTable'
         'Register-AmpProvider', 'Get-AmpProvider', 'Test-AmpProvider', 'Start-AmpDevChain', 'Stop-AmpDevChain'
         'Start-AmpJob', 'Get-AmpJob', 'Wait-AmpJob', 'Stop-AmpJob', 'Get-AmpJobProgress', 'Watch-AmpJobProgress'
         'Get-AmpSyncEvent', 'Start-AmpDevBroker', 'Stop-AmpDevBroker'

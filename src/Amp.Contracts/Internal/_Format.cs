@@ -61,6 +61,11 @@ public static class _Format
     /// <param name="hash">The hash; null gives an empty cell.</param>
     public static string ShortHash(string? hash) => hash is { Length: > 13 } ? hash[..12] + "…" : hash ?? "";
 
+    /// <summary>The kinds of problems of a table with their numbers, such as <c>2 FileMissing, 1 Gap</c>.</summary>
+    /// <param name="test">The table's test.</param>
+    public static string Problems(AmpTableTest test) =>
+        string.Join(", ", test.Problems.GroupBy(problem => problem.Kind).Select(kind => $"{kind.Count()} {kind.Key}"));
+
     /// <summary>A share such as <c>42.5 %</c>.</summary>
     /// <param name="percent">0 to 100; null gives an empty cell.</param>
     public static string Percent(double? percent) =>

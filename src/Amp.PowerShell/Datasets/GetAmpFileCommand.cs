@@ -3,7 +3,7 @@ using Amp.PowerShell.Common;
 
 namespace Amp.PowerShell.Datasets;
 
-/// <summary>Gets the Parquet files of tables, in the order of their blocks.</summary>
+/// <summary>Gets the Parquet files that hold the rows of tables, in the order of their blocks.</summary>
 [Cmdlet(VerbsCommon.Get, "AmpFile", DefaultParameterSetName = ByName)]
 [OutputType(typeof(AmpFile))]
 public sealed class GetAmpFileCommand : AmpDeploymentCmdlet
@@ -27,6 +27,10 @@ public sealed class GetAmpFileCommand : AmpDeploymentCmdlet
     [SupportsWildcards]
     public string[]? Table { get; set; }
 
+    /// <summary>Gets the other files instead: those that a reorg orphaned, and those behind a gap.</summary>
+    [Parameter]
+    public SwitchParameter Orphaned { get; set; }
+
     /// <summary>Counts the rows too, which opens each file.</summary>
     [Parameter]
     public SwitchParameter IncludeRowCount { get; set; }
@@ -42,7 +46,7 @@ public sealed class GetAmpFileCommand : AmpDeploymentCmdlet
                 : filter.ChooseAsync(deployment.Client, cancellationToken);
             await foreach (var table in tables.WithCancellation(cancellationToken))
             {
-                await foreach (var file in deployment.Client.GetFilesAsync(table, cancellationToken))
+                await foreach (var file in deployment.Client.GetFilesAsync(table, cancellationToken).Where(file => file.IsCanonical != Orphaned))
                 {
                     await pipeline.OutputAsync(
                         IncludeRowCount ? await deployment.WithRowCountAsync(file, cancellationToken) : file);

@@ -5,7 +5,7 @@ using Amp.PowerShell.Common;
 namespace Amp.PowerShell.Datasets;
 
 /// <summary>Chooses tables by the names of datasets and tables that a user typed.</summary>
-internal sealed class TableFilter(string[]? datasets, string[]? tables)
+internal sealed class TableFilter(string[]? datasets, string[]? tables, string? manifestHash = null)
 {
     private readonly NameFilter _datasets = new(datasets);
     private readonly NameFilter _tables = new(tables);
@@ -31,7 +31,7 @@ internal sealed class TableFilter(string[]? datasets, string[]? tables)
     {
         await foreach (var table in client.GetTablesAsync(cancellationToken))
         {
-            if (_datasets.IsMatch(table.Dataset) && _tables.IsMatch(table.Table))
+            if (_datasets.IsMatch(table.Dataset) && _tables.IsMatch(table.Table) && (manifestHash ?? table.ManifestHash) == table.ManifestHash)
             {
                 yield return table;
             }

@@ -33,7 +33,8 @@ public sealed class JobScheduler(MetadataDatabase database)
         Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(
             $"{descriptor.Kind}:{descriptor.DatasetNamespace}/{descriptor.DatasetName}@{descriptor.ManifestHash}")));
 
-    private async Task<string> ChooseAsync(string? worker, CancellationToken cancellationToken)
+    /// <summary>The worker that a job would be placed on now; parameter and errors are those of <see cref="ScheduleAsync"/>.</summary>
+    internal async Task<string> ChooseAsync(string? worker, CancellationToken cancellationToken)
     {
         if (worker is not null && !WorkersTable.HasWildcards(worker))
         {

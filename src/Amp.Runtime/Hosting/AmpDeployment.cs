@@ -47,6 +47,9 @@ public sealed class AmpDeployment : IAsyncDisposable
     /// <summary>Its providers.</summary>
     public AmpProviders Providers => new(Configuration);
 
+    /// <summary>Its tables, as far as their files are concerned.</summary>
+    public AmpTables Tables => new(Configuration, Database, Client);
+
     internal MetadataDatabase Database { get; }
 
     /// <summary>

@@ -40,16 +40,6 @@ internal sealed record StoredFile(long FileId, long LocationId, string FileName,
 /// <summary>Parquet files: <c>file_metadata</c> and <c>footer_cache</c>. A file exists when its row does.</summary>
 public sealed class FilesTable
 {
-    /// <summary>One row if job $1 is still worker $2's, in the run that registered at $3; nobody can reassign it meanwhile.</summary>
-    private const string Fence =
-        """
-
-        SELECT 1 FROM jobs_status s JOIN workers w ON w.node_id = s.node_id
-        WHERE s.job_id = $1 AND s.node_id = $2 AND s.status IN ('RUNNING', 'STOP_REQUESTED', 'STOPPING')
-          AND ($3::timestamptz IS NULL OR w.registered_at = $3)
-        FOR SHARE
-        """;
-
     private readonly MetadataDatabase _database;
 
     internal FilesTable(MetadataDatabase database) => _database = database;
@@ -135,38 +125,10 @@ public sealed class FilesTable
             return;
         }
 
-        var (held, inserted) = await _database.RunAsync($"committing {files.Count} files of job {jobId}", async connection =>
-        {
-            await using var command = connection.Command(
-                $"""
-                WITH fence AS MATERIALIZED ({Fence}
-                ), new AS (
-                    SELECT * FROM unnest($4::bigint[], $5::text[], $6::text[], $7::bigint[], $8::text[], $9::text[], $10::text[], $11::bytea[])
-                        AS n(location_id, file_name, metadata, size, e_tag, version, url, footer)
-                ), inserted AS (
-                    INSERT INTO file_metadata (location_id, file_name, metadata, object_size, object_e_tag, object_version, url)
-                    SELECT location_id, file_name, metadata::jsonb, size, e_tag, version, url FROM new
-                    WHERE EXISTS (SELECT 1 FROM fence)
-                    ON CONFLICT (location_id, file_name) DO NOTHING
-                    RETURNING id, location_id, file_name
-                ), footers AS (
-                    INSERT INTO footer_cache (file_id, footer)
-                    SELECT i.id, n.footer FROM inserted i JOIN new n ON n.location_id = i.location_id AND n.file_name = i.file_name
-                ), notified AS MATERIALIZED (
-                    SELECT count(pg_notify('change-tracking', location_id::text)) FROM (SELECT DISTINCT location_id FROM inserted) l
-                )
-                SELECT EXISTS (SELECT 1 FROM fence), (SELECT count(*) FROM inserted), (SELECT * FROM notified)
-                """,
-                jobId, nodeId, Sql.Time(registeredAt), files.Select(f => f.LocationId).ToArray(),
-                Sql.TextArray(files.Select(f => f.FileName)), Sql.TextArray(files.Select(f => f.MetadataJson)),
-                files.Select(f => f.Size).ToArray(), Sql.TextArray(files.Select(f => f.ETag)),
-                Sql.TextArray(files.Select(f => f.Version)), Sql.TextArray(files.Select(f => f.Url)),
-                new NpgsqlParameter { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Bytea, Value = files.Select(f => f.Footer.ToArray()).ToArray() });
-            await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-            await reader.ReadAsync(cancellationToken);
-            return (reader.GetBoolean(0), reader.GetInt64(1));
-        }, null, cancellationToken);
-
+        var (held, inserted) = await _database.RunAsync(
+            $"committing {files.Count} files of job {jobId}",
+            connection => InsertAsync(connection, files, Fence(jobParameter: 9), [jobId, nodeId, Sql.Time(registeredAt)], cancellationToken),
+            null, cancellationToken);
         if (!held)
         {
             throw JobErrors.LeaseLost(jobId, nodeId);
@@ -193,19 +155,81 @@ public sealed class FilesTable
     {
         var held = await _database.RunAsync($"retiring {fileIds.Count} files of job {jobId}", connection => connection.ScalarAsync<bool>(
             $"""
-            WITH fence AS MATERIALIZED ({Fence}
+            WITH fence AS MATERIALIZED ({Fence(jobParameter: 2)}
             ), retired AS (
-                DELETE FROM file_metadata WHERE id = ANY($4) AND EXISTS (SELECT 1 FROM fence) RETURNING location_id
+                DELETE FROM file_metadata WHERE id = ANY($1) AND EXISTS (SELECT 1 FROM fence) RETURNING location_id
             ), notified AS MATERIALIZED (
                 SELECT count(pg_notify('change-tracking', location_id::text)) FROM (SELECT DISTINCT location_id FROM retired) l
             )
             SELECT EXISTS (SELECT 1 FROM fence) AND (SELECT * FROM notified) >= 0
             """,
-            [jobId, nodeId, Sql.Time(registeredAt), fileIds.ToArray()], cancellationToken), null, cancellationToken);
+            [fileIds.ToArray(), jobId, nodeId, Sql.Time(registeredAt)], cancellationToken), null, cancellationToken);
         if (!held)
         {
             throw JobErrors.LeaseLost(jobId, nodeId);
         }
+    }
+
+    /// <summary>Takes files out of tables that no job writes, and tells readers. The files themselves stay.</summary>
+    /// <param name="fileIds">Rows to remove; those that are gone already do not matter.</param>
+    /// <param name="cancellationToken">Gives up; the outcome is unknown then.</param>
+    internal Task RemoveAsync(IReadOnlyCollection<long> fileIds, CancellationToken cancellationToken) =>
+        _database.RunAsync($"removing {fileIds.Count} files", connection => connection.ExecuteAsync(
+            """
+            WITH removed AS (DELETE FROM file_metadata WHERE id = ANY($1) RETURNING location_id)
+            SELECT pg_notify('change-tracking', location_id::text) FROM (SELECT DISTINCT location_id FROM removed) l
+            """, [fileIds.ToArray()], cancellationToken), null, cancellationToken);
+
+    /// <summary>Makes files that are on disk part of a revision that no job writes, and tells readers; those that are part of it stay as they are.</summary>
+    internal Task RegisterAsync(IReadOnlyList<NewFile> files, NpgsqlTransaction transaction, CancellationToken cancellationToken) =>
+        _database.RunAsync(
+            $"registering {files.Count} files", connection => InsertAsync(connection, files, "SELECT 1", [], cancellationToken), transaction, cancellationToken);
+
+    /// <summary>A query of one row if the job of the first parameter is still its worker's, in the run that registered then; nobody can reassign it meanwhile.</summary>
+    /// <param name="jobParameter">Number of the job's parameter; the worker's name and its time of registration, or null for any, follow.</param>
+    private static string Fence(int jobParameter) =>
+        $"""
+
+        SELECT 1 FROM jobs_status s JOIN workers w ON w.node_id = s.node_id
+        WHERE s.job_id = ${jobParameter} AND s.node_id = ${jobParameter + 1} AND s.status IN ('RUNNING', 'STOP_REQUESTED', 'STOPPING')
+          AND (${jobParameter + 2}::timestamptz IS NULL OR w.registered_at = ${jobParameter + 2})
+        FOR SHARE
+        """;
+
+    /// <summary>Inserts files with their footers if the fence gives a row; files of names that are there are left out.</summary>
+    private static async Task<(bool Held, long Inserted)> InsertAsync(
+        NpgsqlConnection connection, IReadOnlyList<NewFile> files, string fence, object?[] fenceParameters, CancellationToken cancellationToken)
+    {
+        await using var command = connection.Command(
+            $"""
+            WITH fence AS MATERIALIZED ({fence}
+            ), new AS (
+                SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::bytea[])
+                    AS n(location_id, file_name, metadata, size, e_tag, version, url, footer)
+            ), inserted AS (
+                INSERT INTO file_metadata (location_id, file_name, metadata, object_size, object_e_tag, object_version, url)
+                SELECT location_id, file_name, metadata::jsonb, size, e_tag, version, url FROM new
+                WHERE EXISTS (SELECT 1 FROM fence)
+                ON CONFLICT (location_id, file_name) DO NOTHING
+                RETURNING id, location_id, file_name
+            ), footers AS (
+                INSERT INTO footer_cache (file_id, footer)
+                SELECT i.id, n.footer FROM inserted i JOIN new n ON n.location_id = i.location_id AND n.file_name = i.file_name
+            ), notified AS MATERIALIZED (
+                SELECT count(pg_notify('change-tracking', location_id::text)) FROM (SELECT DISTINCT location_id FROM inserted) l
+            )
+            SELECT EXISTS (SELECT 1 FROM fence), (SELECT count(*) FROM inserted), (SELECT * FROM notified)
+            """,
+            [
+                files.Select(f => f.LocationId).ToArray(), Sql.TextArray(files.Select(f => f.FileName)),
+                Sql.TextArray(files.Select(f => f.MetadataJson)), files.Select(f => f.Size).ToArray(),
+                Sql.TextArray(files.Select(f => f.ETag)), Sql.TextArray(files.Select(f => f.Version)), Sql.TextArray(files.Select(f => f.Url)),
+                new NpgsqlParameter { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Bytea, Value = files.Select(f => f.Footer.ToArray()).ToArray() },
+                .. fenceParameters,
+            ]);
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        await reader.ReadAsync(cancellationToken);
+        return (reader.GetBoolean(0), reader.GetInt64(1));
     }
 
     /// <summary>Some names were there: that is well only when they are these very files, from a commit whose answer was lost.</summary>

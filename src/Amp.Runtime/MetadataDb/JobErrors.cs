@@ -35,6 +35,13 @@ internal static class JobErrors
             RecommendedAction = $"Wait for it (Wait-AmpJob {jobId}) or stop it (Stop-AmpJob {jobId}).",
         };
 
+    public static AmpException TableInUse(long jobId) =>
+        new("TableInUse", AmpErrorKind.InvalidState, $"Job {jobId} is writing the table; nothing was changed.")
+        {
+            Target = jobId,
+            RecommendedAction = $"Stop it and wait for its end first: Stop-AmpJob {jobId} -PassThru | Wait-AmpJob",
+        };
+
     public static AmpException WorkerNotFound(string nodeId) =>
         new("WorkerNotFound", AmpErrorKind.NotFound, $"There is no worker '{nodeId}'.")
         {

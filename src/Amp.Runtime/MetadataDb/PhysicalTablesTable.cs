@@ -23,14 +23,7 @@ public sealed class PhysicalTablesTable
         CancellationToken cancellationToken) =>
         _database.RunInTransactionAsync($"preparing table {datasetNamespace}/{datasetName}/{table}", async connection =>
         {
-            // The upsert locks the table's row until the transaction ends.
-            var tableId = await connection.ScalarAsync<long>(
-                """
-                INSERT INTO physical_tables (dataset_namespace, dataset_name, manifest_hash, table_name) VALUES ($1, $2, $3, $4)
-                ON CONFLICT (dataset_namespace, dataset_name, manifest_hash, table_name)
-                DO UPDATE SET updated_at = timezone('UTC', now())
-                RETURNING id
-                """, [datasetNamespace, datasetName, manifestHash, table], cancellationToken);
+            var tableId = await LockTableAsync(connection, datasetNamespace, datasetName, manifestHash, table, cancellationToken);
             var active = await connection.QueryAsync(
                 """
                 SELECT r.id, r.path, r.writer FROM physical_tables t
@@ -42,22 +35,33 @@ public sealed class PhysicalTablesTable
             }
 
             var path = $"{datasetName}/{table}/{Guid.CreateVersion7()}";
-            var metadata = JsonSerializer.Serialize(new Dictionary<string, string>
-            {
-                ["dataset_namespace"] = datasetNamespace,
-                ["dataset_name"] = datasetName,
-                ["manifest_hash"] = manifestHash,
-                ["table_name"] = table,
-            });
-            var locationId = await connection.ScalarAsync<long>(
-                """
-                WITH revision AS (
-                    INSERT INTO physical_table_revisions (path, metadata) VALUES ($2, $3) RETURNING id
-                )
-                UPDATE physical_tables SET active_revision_id = revision.id FROM revision WHERE physical_tables.id = $1
-                RETURNING revision.id
-                """, [tableId, path, Sql.Json(metadata)], cancellationToken);
+            var locationId = await ActivateAsync(connection, tableId, datasetNamespace, datasetName, manifestHash, table, path, cancellationToken);
             return new PhysicalTable(table, locationId, path, null);
+        }, transaction, cancellationToken);
+
+    /// <summary>Makes a folder the active revision of a table; both are made known where they are not.</summary>
+    /// <exception cref="AmpException">
+    /// <c>TableAlreadyRegistered</c> when another revision with files is active and <paramref name="overwrite"/> is not set.
+    /// </exception>
+    internal Task<long> ActivateAsync(
+        string datasetNamespace, string datasetName, string manifestHash, string table, string path, bool overwrite, NpgsqlTransaction transaction,
+        CancellationToken cancellationToken) =>
+        _database.RunAsync($"restoring table {datasetNamespace}/{datasetName}/{table}", async connection =>
+        {
+            var tableId = await LockTableAsync(connection, datasetNamespace, datasetName, manifestHash, table, cancellationToken);
+            var active = await connection.ScalarAsync<string>(
+                """
+                SELECT r.path FROM physical_tables t JOIN physical_table_revisions r ON r.id = t.active_revision_id
+                WHERE t.id = $1 AND EXISTS (SELECT 1 FROM file_metadata f WHERE f.location_id = r.id)
+                """, [tableId], cancellationToken);
+            return active is null || active == path || overwrite
+                ? await ActivateAsync(connection, tableId, datasetNamespace, datasetName, manifestHash, table, path, cancellationToken)
+                : throw new AmpException("TableAlreadyRegistered", AmpErrorKind.Conflict,
+                    $"Table {table} of {datasetNamespace}/{datasetName} has files in {active} already; nothing was changed.")
+                {
+                    Target = table,
+                    RecommendedAction = "Give -Force to read the table from the restored folder instead; the files of the other one stay where they are.",
+                };
         }, transaction, cancellationToken);
 
     /// <summary>Notes the job that writes the given revisions.</summary>
@@ -66,6 +70,40 @@ public sealed class PhysicalTablesTable
         _database.RunAsync($"assigning tables to job {jobId}", connection => connection.ExecuteAsync(
             "UPDATE physical_table_revisions SET writer = $1, updated_at = timezone('UTC', now()) WHERE id = ANY($2)",
             [jobId, locationIds.ToArray()], cancellationToken), transaction, cancellationToken);
+
+    /// <summary>The number of a table's row, which stays locked until the transaction ends.</summary>
+    private static Task<long> LockTableAsync(
+        NpgsqlConnection connection, string datasetNamespace, string datasetName, string manifestHash, string table, CancellationToken cancellationToken) =>
+        connection.ScalarAsync<long>(
+            """
+            INSERT INTO physical_tables (dataset_namespace, dataset_name, manifest_hash, table_name) VALUES ($1, $2, $3, $4)
+            ON CONFLICT (dataset_namespace, dataset_name, manifest_hash, table_name)
+            DO UPDATE SET updated_at = timezone('UTC', now())
+            RETURNING id
+            """, [datasetNamespace, datasetName, manifestHash, table], cancellationToken);
+
+    private static Task<long> ActivateAsync(
+        NpgsqlConnection connection, long tableId, string datasetNamespace, string datasetName, string manifestHash, string table, string path,
+        CancellationToken cancellationToken)
+    {
+        var metadata = JsonSerializer.Serialize(new Dictionary<string, string>
+        {
+            ["dataset_namespace"] = datasetNamespace,
+            ["dataset_name"] = datasetName,
+            ["manifest_hash"] = manifestHash,
+            ["table_name"] = table,
+        });
+        return connection.ScalarAsync<long>(
+            """
+            WITH revision AS (
+                INSERT INTO physical_table_revisions (path, metadata) VALUES ($2, $3)
+                ON CONFLICT (path) DO UPDATE SET updated_at = timezone('UTC', now())
+                RETURNING id
+            )
+            UPDATE physical_tables SET active_revision_id = revision.id FROM revision WHERE physical_tables.id = $1
+            RETURNING revision.id
+            """, [tableId, path, Sql.Json(metadata)], cancellationToken);
+    }
 
     /// <summary>Lists tables with their canonical ranges, in the order in which they were made.</summary>
     /// <param name="datasetNamespace">Namespace of the dataset, or null for all.</param>

@@ -21,7 +21,32 @@ internal sealed record ParquetFooter(
     /// <param name="file">The file.</param>
     /// <param name="name">Its name, for errors.</param>
     /// <param name="cancellationToken">Stops the reading.</param>
-    public static async Task<ParquetFooter> ReadAsync(Stream file, string name, CancellationToken cancellationToken)
+    public static Task<ParquetFooter> ReadAsync(Stream file, string name, CancellationToken cancellationToken) =>
+        ReadAsync(file, name, async () => Parse(await ReadFooterAsync(file, cancellationToken)));
+
+    /// <summary>
+    /// Reads the footer as <see cref="ReadAsync(Stream, string, CancellationToken)"/> does, and what
+    /// <c>footer_cache.footer</c> holds of the file: the bytes of <see cref="ParquetFileInfo.Footer"/>.
+    /// </summary>
+    public static Task<(ParquetFooter Footer, byte[] Cached)> ReadForCacheAsync(Stream file, string name, CancellationToken cancellationToken) =>
+        ReadAsync(file, name, async () =>
+        {
+            var footer = await ReadFooterAsync(file, cancellationToken);
+            var places = PageIndexPlaces.Find(footer);
+            var footerStart = file.Length - TailLength - footer.Length;
+            var indexStart = places.Count == 0 ? footerStart : places.Min(place => place.Offset);
+            if (indexStart < ParquetTypes.Magic.Length || indexStart > footerStart)
+            {
+                throw new InvalidDataException($"its page index claims to be at {indexStart}");
+            }
+
+            var index = new byte[footerStart - indexStart];
+            file.Seek(indexStart, SeekOrigin.Begin);
+            await file.ReadExactlyAsync(index, cancellationToken);
+            return (Parse(footer), PageIndexPlaces.MoveTo(index, footer, places, indexStart));
+        });
+
+    private static async Task<T> ReadAsync<T>(Stream file, string name, Func<Task<T>> read)
     {
         try
         {
@@ -30,24 +55,7 @@ internal sealed record ParquetFooter(
                 throw new InvalidDataException($"it has {file.Length} bytes, fewer than any Parquet file");
             }
 
-            var tail = new byte[TailLength];
-            file.Seek(-TailLength, SeekOrigin.End);
-            await file.ReadExactlyAsync(tail, cancellationToken);
-            var length = BinaryPrimitives.ReadInt32LittleEndian(tail);
-            if (!tail.AsSpan(4).SequenceEqual(ParquetTypes.Magic))
-            {
-                throw new InvalidDataException("it does not end as Parquet files do; writing it was not finished");
-            }
-
-            if (length <= 0 || length > file.Length - ParquetTypes.Magic.Length - TailLength)
-            {
-                throw new InvalidDataException($"its footer claims a length of {length} bytes");
-            }
-
-            var footer = new byte[length];
-            file.Seek(-TailLength - length, SeekOrigin.End);
-            await file.ReadExactlyAsync(footer, cancellationToken);
-            return Parse(footer);
+            return await read();
         }
         catch (Exception e) when (e is InvalidDataException or EndOfStreamException)
         {
@@ -57,6 +65,28 @@ internal sealed record ParquetFooter(
                 RecommendedAction = "Remove the file, or restore it from a copy.",
             };
         }
+    }
+
+    private static async Task<byte[]> ReadFooterAsync(Stream file, CancellationToken cancellationToken)
+    {
+        var tail = new byte[TailLength];
+        file.Seek(-TailLength, SeekOrigin.End);
+        await file.ReadExactlyAsync(tail, cancellationToken);
+        var length = BinaryPrimitives.ReadInt32LittleEndian(tail);
+        if (!tail.AsSpan(4).SequenceEqual(ParquetTypes.Magic))
+        {
+            throw new InvalidDataException("it does not end as Parquet files do; writing it was not finished");
+        }
+
+        if (length <= 0 || length > file.Length - ParquetTypes.Magic.Length - TailLength)
+        {
+            throw new InvalidDataException($"its footer claims a length of {length} bytes");
+        }
+
+        var footer = new byte[length];
+        file.Seek(-TailLength - length, SeekOrigin.End);
+        await file.ReadExactlyAsync(footer, cancellationToken);
+        return footer;
     }
 
     private static ParquetFooter Parse(ReadOnlySpan<byte> bytes)

@@ -88,6 +88,17 @@ internal sealed class SegmentStore
                 .Select(file => new StoredFile($"{relativeFolder}/{file.Name}", file.FullName, file.Length))], cancellationToken);
     }
 
+    /// <summary>Paths of the folders directly in a folder, by name. A folder that does not exist has none.</summary>
+    public Task<IReadOnlyList<string>> ListFoldersAsync(string relativeFolder, CancellationToken cancellationToken)
+    {
+        var folder = Resolve(relativeFolder);
+        return RunAsync<IReadOnlyList<string>>("list", folder, () => !Directory.Exists(folder)
+            ? []
+            : [.. new DirectoryInfo(folder).EnumerateDirectories()
+                .Select(child => $"{relativeFolder}/{child.Name}")
+                .Order(StringComparer.Ordinal)], cancellationToken);
+    }
+
     /// <summary>Deletes a file; false when there was none.</summary>
     public Task<bool> DeleteAsync(string relativePath, CancellationToken cancellationToken)
     {

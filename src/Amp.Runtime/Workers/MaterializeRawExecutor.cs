@@ -2,6 +2,7 @@ using Amp.Configuration;
 using Amp.Datasets;
 using Amp.Events;
 using Amp.Extraction;
+using Amp.Extraction.Consistency;
 using Amp.Extraction.EvmRpc;
 using Amp.Extraction.Verification;
 using Amp.MetadataDb;
@@ -164,27 +165,25 @@ internal sealed class MaterializeRawExecutor(
     /// </summary>
     private async Task ReconcileFilesAsync(TargetTable table, IReadOnlyList<Segment> committed, CancellationToken cancellationToken)
     {
-        var expected = committed.ToDictionary(segment => segment.FileName, segment => segment.Size, StringComparer.Ordinal);
-        foreach (var leftover in await _store.ListAsync(table.Path, temporary: true, cancellationToken))
+        var files = await TableFiles.CompareAsync(
+            _store, table.Path, committed.Select(segment => (segment.FileName, (long?)segment.Size)), cancellationToken);
+        foreach (var leftover in files.Temporary)
         {
             await _store.DeleteAsync(leftover.RelativePath, cancellationToken);
         }
 
-        foreach (var file in await _store.ListAsync(table.Path, temporary: false, cancellationToken))
+        foreach (var file in files.Unnamed)
         {
-            var name = Path.GetFileName(file.RelativePath);
-            if (!expected.Remove(name, out var size))
-            {
-                await _store.DeleteAsync(file.RelativePath, cancellationToken);
-                Log.RemovedUncommittedFile(_logger, file.RelativePath);
-            }
-            else if (size != file.Size)
-            {
-                Log.FileHasWrongSize(_logger, file.RelativePath, file.Size, size);
-            }
+            await _store.DeleteAsync(file.RelativePath, cancellationToken);
+            Log.RemovedUncommittedFile(_logger, file.RelativePath);
         }
 
-        foreach (var missing in expected.Keys)
+        foreach (var (file, expected) in files.WrongSize)
+        {
+            Log.FileHasWrongSize(_logger, file.RelativePath, file.Size, expected);
+        }
+
+        foreach (var missing in files.Missing)
         {
             Log.FileIsMissing(_logger, $"{table.Path}/{missing}");
         }

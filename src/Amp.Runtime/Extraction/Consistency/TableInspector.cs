@@ -1,0 +1,146 @@
+using Amp.MetadataDb;
+using Amp.Parquet;
+using Amp.Storage;
+using StoredFile = Amp.MetadataDb.StoredFile;
+
+namespace Amp.Extraction.Consistency;
+
+/// <summary>
+/// Holds a table's rows, its files and their links against each other. Reads each file's footer, no data, and changes
+/// nothing.
+/// </summary>
+internal sealed class TableInspector(SegmentStore store)
+{
+    private const int FootersAtOnce = 8;
+
+    /// <summary>Inspects a table.</summary>
+    /// <param name="table">The table; one without a location has nothing that could be wrong.</param>
+    /// <param name="rows">Rows of its files.</param>
+    /// <param name="startBlock">Block that the table begins with.</param>
+    /// <param name="isBeingWritten">Whether a job writes it: a file without a row is a segment on its way then.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public async Task<AmpTableTest> InspectAsync(
+        AmpTable table, IReadOnlyList<StoredFile> rows, ulong startBlock, bool isBeingWritten, CancellationToken cancellationToken)
+    {
+        var problems = new List<AmpTableProblem>();
+        var segments = new List<Segment>();
+        foreach (var row in rows)
+        {
+            if (TryParse(row, out var segment))
+            {
+                segments.Add(segment);
+            }
+            else
+            {
+                problems.Add(Problem(AmpTableProblemKind.FileInvalid, row, null, $"The row of {row.FileName} does not say which one range of blocks it covers."));
+            }
+        }
+
+        var byName = segments.ToDictionary(segment => segment.FileName, StringComparer.Ordinal);
+        var files = await TableFiles.CompareAsync(store, table.Path!, rows.Select(row => (row.FileName, row.Size)), cancellationToken);
+        var missing = files.Missing.ToHashSet(StringComparer.Ordinal);
+        var wrongSize = files.WrongSize.ToDictionary(file => Path.GetFileName(file.File.RelativePath), StringComparer.Ordinal);
+        var whole = new List<StoredFile>();
+        foreach (var row in rows.Where(row => byName.ContainsKey(row.FileName)))
+        {
+            if (missing.Contains(row.FileName))
+            {
+                problems.Add(Problem(AmpTableProblemKind.FileMissing, row, byName[row.FileName], $"{table.Path}/{row.FileName} was committed and is not there."));
+            }
+            else if (wrongSize.TryGetValue(row.FileName, out var wrong))
+            {
+                problems.Add(Problem(
+                    AmpTableProblemKind.FileSize, row, byName[row.FileName],
+                    $"{table.Path}/{row.FileName} has {wrong.File.Size} bytes, but was committed with {wrong.Expected}."));
+            }
+            else
+            {
+                whole.Add(row);
+            }
+        }
+
+        var invalid = new string?[whole.Count];
+        await Parallel.ForAsync(
+            0, whole.Count, new ParallelOptions { MaxDegreeOfParallelism = FootersAtOnce, CancellationToken = cancellationToken },
+            async (i, token) => invalid[i] = await CheckContentAsync(table, whole[i], byName[whole[i].FileName], token));
+        problems.AddRange(whole.Zip(invalid).Where(file => file.Second is not null)
+            .Select(file => Problem(AmpTableProblemKind.FileInvalid, file.First, byName[file.First.FileName], file.Second!)));
+        if (!isBeingWritten)
+        {
+            problems.AddRange(files.Unnamed.Concat(files.Temporary).Select(file => new AmpTableProblem
+            {
+                Kind = AmpTableProblemKind.FileUnnamed,
+                File = Path.GetFileName(file.RelativePath),
+                Message = $"{file.RelativePath} belongs to no table; its next job removes it.",
+            }));
+        }
+
+        var chain = CanonicalChain.Build(segments);
+        problems.AddRange(ChainProblems.Find(chain, startBlock));
+        return new AmpTableTest
+        {
+            Dataset = table.Dataset,
+            Table = table.Table,
+            ManifestHash = table.ManifestHash,
+            StartBlock = chain.Range?.Start,
+            CurrentBlock = chain.Range?.End,
+            HighestBlock = segments.Count == 0 ? null : segments.Max(segment => segment.End),
+            FilesCount = chain.Canonical.Count,
+            OrphanedFilesCount = chain.Orphaned.Count,
+            Problems = [.. problems.OrderBy(problem => problem.StartBlock ?? ulong.MaxValue).ThenBy(problem => problem.File, StringComparer.Ordinal)],
+        };
+    }
+
+    private async Task<string?> CheckContentAsync(AmpTable table, StoredFile row, Segment segment, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await using var content = store.OpenRead($"{table.Path}/{row.FileName}");
+            var footer = await ParquetFooter.ReadAsync(content, $"{table.Path}/{row.FileName}", cancellationToken);
+            if (!footer.KeyValueMetadata.TryGetValue(ParquetMeta.MetadataKey, out var said)
+                || ParquetMeta.Parse(said).Serialize() != ParquetMeta.Parse(row.MetadataJson).Serialize())
+            {
+                return $"{table.Path}/{row.FileName} says of itself that it is {said ?? "no segment"}, its row says {row.MetadataJson}.";
+            }
+
+            var blocks = (long)(segment.End - segment.Start + 1);
+            return table.Table == "blocks" && footer.RowCount != blocks
+                ? $"{table.Path}/{row.FileName} has {footer.RowCount} rows for {blocks} blocks."
+                : null;
+        }
+        catch (AmpException e)
+        {
+            return e.Message;
+        }
+    }
+
+    private static bool TryParse(StoredFile row, out Segment segment)
+    {
+        segment = null!;
+        try
+        {
+            var meta = ParquetMeta.Parse(row.MetadataJson);
+            if (meta.Ranges is [var range])
+            {
+                segment = new Segment(
+                    row.FileId, row.FileName, range.Start, range.End, range.Network, range.Hash, range.PrevHash, meta.CreatedAt, row.Size ?? 0);
+            }
+        }
+        catch (AmpException)
+        {
+            // The caller says so.
+        }
+
+        return segment is not null;
+    }
+
+    private static AmpTableProblem Problem(AmpTableProblemKind kind, StoredFile row, Segment? segment, string message) => new()
+    {
+        Kind = kind,
+        File = row.FileName,
+        FileId = row.FileId,
+        StartBlock = segment?.Start,
+        EndBlock = segment?.End,
+        Message = message,
+    };
+}
