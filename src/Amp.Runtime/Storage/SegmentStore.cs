@@ -117,34 +117,26 @@ internal sealed class SegmentStore
     }
 
     /// <summary>
-    /// Proves that files can be written under the root, by writing one and taking it away again, and any folder that
-    /// had to be made for it.
+    /// Proves that files can be written under the root, by writing one and taking it away again: in the root, or, while that
+    /// does not exist, in the folder that it will be made in.
     /// </summary>
     public async Task EnsureWritableAsync(CancellationToken cancellationToken)
     {
-        var made = new Stack<string>();
-        for (var folder = _root; folder is not null && !Directory.Exists(folder); folder = Path.GetDirectoryName(folder))
+        var folder = _root;
+        while (!Path.Exists(folder) && Path.GetDirectoryName(folder) is { } parent)
         {
-            made.Push(folder);
+            folder = parent;
         }
 
-        var probe = Path.Combine(_root, $".probe.{RandomNumberGenerator.GetHexString(8, lowercase: true)}{TemporarySuffix}");
+        var probe = Path.Combine(folder, $".probe.{RandomNumberGenerator.GetHexString(8, lowercase: true)}{TemporarySuffix}");
         try
         {
-            Directory.CreateDirectory(_root);
             await using var file = new FileStream(probe, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0, FileOptions.Asynchronous | FileOptions.DeleteOnClose);
             await file.WriteAsync(new byte[1], cancellationToken);
         }
         catch (Exception e) when (StorageError.IsKnown(e))
         {
             throw StorageError.Of(e, "write to", _root);
-        }
-        finally
-        {
-            foreach (var folder in made.Reverse())
-            {
-                RemoveEmpty(folder);
-            }
         }
     }
 
@@ -158,18 +150,6 @@ internal sealed class SegmentStore
         catch (Exception e) when (StorageError.IsKnown(e))
         {
             throw StorageError.Of(e, action, path);
-        }
-    }
-
-    private static void RemoveEmpty(string folder)
-    {
-        try
-        {
-            Directory.Delete(folder, recursive: false);
-        }
-        catch (Exception e) when (StorageError.IsKnown(e))
-        {
-            // Never made, or somebody else uses it by now.
         }
     }
 }

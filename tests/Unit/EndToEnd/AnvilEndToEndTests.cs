@@ -1,8 +1,5 @@
-using System.Text;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using Amp.Datasets;
-using Amp.Extraction.EvmRpc;
 using Amp.Hosting;
 using Amp.Support;
 
@@ -30,7 +27,8 @@ public sealed class AnvilEndToEndTests(PostgresFixture postgres)
         }
 
         await TableChecks.AssertConsistentAsync(deployment.Deployment);
-        var expected = await AssertRowsAreTheNodesAsync(deployment, node, Blocks);
+        var expected = await NodeRows.AskAsync(node.Url, Blocks);
+        await expected.AssertAreOfAsync(deployment, Dataset);
 
         Assert.Equal(Blocks + 1, expected.Blocks.Count);
         foreach (var kind in new[] { "type=0", "type=1", "type=2", "status=true", "status=false", "to=null" })
@@ -79,7 +77,7 @@ public sealed class AnvilEndToEndTests(PostgresFixture postgres)
         }
 
         var head = await HeadAsync(node);
-        await AssertRowsAreTheNodesAsync(deployment, node, (int)head.Number);
+        await (await NodeRows.AskAsync(node.Url, head.Number)).AssertAreOfAsync(deployment, Dataset);
     }
 
     /// <summary>Waits until the canonical chain ends with the node's newest block.</summary>
@@ -97,32 +95,4 @@ public sealed class AnvilEndToEndTests(PostgresFixture postgres)
         var block = await node.CallAsync("eth_getBlockByNumber", "latest", false);
         return (Convert.ToUInt64(block!["number"]!.GetValue<string>(), 16), block["hash"]!.GetValue<string>());
     }
-
-    private static async Task<(List<string> Blocks, List<string> Transactions, List<string> Logs)> AssertRowsAreTheNodesAsync(
-        TestDeployment deployment, AnvilNode node, int lastBlock)
-    {
-        var expected = await AskAsync(node, lastBlock);
-        Assert.Equal(expected.Blocks, await TableRows.ReadAsync(deployment, Dataset, "blocks"));
-        Assert.Equal(expected.Transactions, await TableRows.ReadAsync(deployment, Dataset, "transactions"));
-        Assert.Equal(expected.Logs, await TableRows.ReadAsync(deployment, Dataset, "logs"));
-        return expected;
-    }
-
-    private static async Task<(List<string> Blocks, List<string> Transactions, List<string> Logs)> AskAsync(AnvilNode node, int lastBlock)
-    {
-        var (blocks, transactions, logs) = (new List<string>(), new List<string>(), new List<string>());
-        for (var number = 0; number <= lastBlock; number++)
-        {
-            using var block = Parse(await node.CallAsync("eth_getBlockByNumber", $"0x{number:x}", true));
-            using var receipts = Parse(await node.CallAsync("eth_getBlockReceipts", $"0x{number:x}"));
-            Assert.Equal(block.RootElement.GetProperty("transactions").GetArrayLength(), receipts.RootElement.GetArrayLength());
-            blocks.AddRange(EvmOracle.Blocks(block.RootElement));
-            transactions.AddRange(EvmOracle.Transactions(block.RootElement, receipts.RootElement));
-            logs.AddRange(EvmOracle.Logs(block.RootElement, receipts.RootElement));
-        }
-
-        return (blocks, transactions, logs);
-    }
-
-    private static JsonDocument Parse(JsonNode? node) => JsonDocument.Parse(Encoding.UTF8.GetBytes(node!.ToJsonString()));
 }

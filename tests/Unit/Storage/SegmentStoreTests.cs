@@ -114,6 +114,20 @@ public sealed class SegmentStoreTests : IDisposable
     }
 
     [Fact]
+    public async Task EnsureWritable_WhenFoldersAreMadeMeanwhile_StaysOutOfTheirWay()
+    {
+        for (var round = 0; round < 100; round++)
+        {
+            var store = new SegmentStore(Path.Combine(_folder, $"round{round}", "data"));
+
+            await Task.WhenAll(
+                Task.Run(() => store.EnsureWritableAsync(CancellationToken.None)),
+                Task.Run(() => store.EnsureWritableAsync(CancellationToken.None)),
+                Task.Run(async () => await (await store.CreateAsync("table/file", CancellationToken.None)).DisposeAsync()));
+        }
+    }
+
+    [Fact]
     public async Task EnsureWritable_WhenRootExists_LeavesItAsItWas()
     {
         Directory.CreateDirectory(Path.Combine(_store.Root, "blocks"));

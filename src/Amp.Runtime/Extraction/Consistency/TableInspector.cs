@@ -45,13 +45,13 @@ internal sealed class TableInspector(SegmentStore store)
         {
             if (missing.Contains(row.FileName))
             {
-                problems.Add(Problem(AmpTableProblemKind.FileMissing, row, byName[row.FileName], $"{table.Path}/{row.FileName} was committed and is not there."));
+                problems.Add(Problem(AmpTableProblemKind.FileMissing, row, byName[row.FileName], $"{row.FileName} was committed and is not there."));
             }
             else if (wrongSize.TryGetValue(row.FileName, out var wrong))
             {
                 problems.Add(Problem(
                     AmpTableProblemKind.FileSize, row, byName[row.FileName],
-                    $"{table.Path}/{row.FileName} has {wrong.File.Size} bytes, but was committed with {wrong.Expected}."));
+                    $"{row.FileName} has {wrong.File.Size} bytes, but was committed with {wrong.Expected}."));
             }
             else
             {
@@ -96,16 +96,16 @@ internal sealed class TableInspector(SegmentStore store)
         try
         {
             await using var content = store.OpenRead($"{table.Path}/{row.FileName}");
-            var footer = await ParquetFooter.ReadAsync(content, $"{table.Path}/{row.FileName}", cancellationToken);
+            var footer = await ParquetFooter.ReadAsync(content, row.FileName, cancellationToken);
             if (!footer.KeyValueMetadata.TryGetValue(ParquetMeta.MetadataKey, out var said)
                 || ParquetMeta.Parse(said).Serialize() != ParquetMeta.Parse(row.MetadataJson).Serialize())
             {
-                return $"{table.Path}/{row.FileName} says of itself that it is {said ?? "no segment"}, its row says {row.MetadataJson}.";
+                return $"{row.FileName} says of itself that it is {said ?? "no segment"}, its row says {row.MetadataJson}.";
             }
 
             var blocks = (long)(segment.End - segment.Start + 1);
             return table.Table == "blocks" && footer.RowCount != blocks
-                ? $"{table.Path}/{row.FileName} has {footer.RowCount} rows for {blocks} blocks."
+                ? $"{row.FileName} has {footer.RowCount} rows for {blocks} blocks."
                 : null;
         }
         catch (AmpException e)

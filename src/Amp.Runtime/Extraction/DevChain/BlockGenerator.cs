@@ -1,7 +1,7 @@
 namespace Amp.Extraction.DevChains;
 
 /// <summary>
-/// Makes blocks out of numbers: block n follows from the options and n alone, its header also from its parent's hash.
+/// Makes blocks out of numbers: block n follows from the options, its branch and n alone, its header also from its parent's hash.
 /// Keeps nothing between blocks, so any block can be made again at any time by any thread.
 /// </summary>
 internal sealed class BlockGenerator
@@ -35,10 +35,10 @@ internal sealed class BlockGenerator
         _miners = Many(12, () => random.Bytes(20));
     }
 
-    /// <summary>Makes block <paramref name="number"/> on top of a parent.</summary>
-    public DevBlock Create(ulong number, Hash32 parentHash)
+    /// <summary>Makes block <paramref name="number"/> of a branch on top of a parent.</summary>
+    public DevBlock Create(ulong number, Hash32 parentHash, uint branch)
     {
-        var random = new SeededRandom(_options.Seed, BlockDomain, number);
+        var random = new SeededRandom(_options.Seed, BlockDomain + ((ulong)branch << 8), number);
         var baseFee = (ulong)random.Between(5_000, 60_000) * (Gwei / 1000);
         var blobGasPrice = 1 + (ulong)random.Below(1_000_000);
         var blobs = 0;

@@ -4,8 +4,9 @@ namespace Amp.Extraction.DevChains;
 internal sealed class ChainStore(IBlockMaker maker, ulong firstBlock)
 {
     private readonly Lock _gate = new();
-    private readonly List<BlockLink> _blocks = [];
-    private readonly Dictionary<Hash32, BlockLink> _byHash = [];
+    private readonly List<DevLink> _blocks = [];
+    private readonly Dictionary<Hash32, DevLink> _byHash = [];
+    private uint _branch;
 
     // Filled when somebody asks for a transaction: most readers want whole blocks only.
     private readonly Lock _indexGate = new();
@@ -38,7 +39,7 @@ internal sealed class ChainStore(IBlockMaker maker, ulong firstBlock)
             number = firstBlock + (ulong)_blocks.Count;
         }
 
-        var link = new BlockLink(number, maker.HashOf(number, parentHash), parentHash);
+        var link = new DevLink(number, maker.HashOf(number, parentHash, _branch), parentHash, _branch);
         lock (_gate)
         {
             _blocks.Add(link);
@@ -46,8 +47,35 @@ internal sealed class ChainStore(IBlockMaker maker, ulong firstBlock)
         }
     }
 
+    /// <summary>
+    /// Takes the newest blocks off the chain, the first one never; what is added afterwards is of another branch. As with real
+    /// nodes they can still be found by their hash. For one caller at a time, and not while a block is added.
+    /// </summary>
+    /// <returns>The chain as it was.</returns>
+    public ChainStore Rewind(int depth)
+    {
+        lock (_indexGate)
+        {
+            lock (_gate)
+            {
+                var before = new ChainStore(maker, firstBlock);
+                before._blocks.AddRange(_blocks);
+                foreach (var link in _byHash)
+                {
+                    before._byHash.Add(link.Key, link.Value);
+                }
+
+                _blocks.RemoveRange(_blocks.Count - Math.Min(depth, _blocks.Count - 1), Math.Min(depth, _blocks.Count - 1));
+                _branch++;
+                _transactions.Clear();
+                _indexedBlocks = 0;
+                return before;
+            }
+        }
+    }
+
     /// <summary>Finds a block by its number.</summary>
-    public bool TryGet(ulong number, out BlockLink block)
+    public bool TryGet(ulong number, out DevLink block)
     {
         lock (_gate)
         {
@@ -58,7 +86,7 @@ internal sealed class ChainStore(IBlockMaker maker, ulong firstBlock)
     }
 
     /// <summary>Finds a block by its hash.</summary>
-    public bool TryGet(Hash32 hash, out BlockLink block)
+    public bool TryGet(Hash32 hash, out DevLink block)
     {
         lock (_gate)
         {
@@ -67,7 +95,7 @@ internal sealed class ChainStore(IBlockMaker maker, ulong firstBlock)
     }
 
     /// <summary>Finds the block of a transaction and its place in it.</summary>
-    public bool TryGetTransaction(Hash32 hash, out BlockLink block, out int index)
+    public bool TryGetTransaction(Hash32 hash, out DevLink block, out int index)
     {
         lock (_indexGate)
         {

@@ -92,6 +92,30 @@ public sealed class DevChain : IAsyncDisposable
         }
     }
 
+    /// <summary>
+    /// Replaces the newest blocks by others, which have other contents. The chain may become shorter. The same calls in the
+    /// same order give the same blocks.
+    /// </summary>
+    /// <param name="depth">How many blocks go, at least 1; the first block of the chain stays.</param>
+    /// <param name="replacements">How many come, at least 0.</param>
+    public async Task ReorganizeAsync(int depth, int replacements)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(depth, 1);
+        ArgumentOutOfRangeException.ThrowIfNegative(replacements);
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        await _growing.WaitAsync(_stopping.Token);
+        try
+        {
+            var before = _store.Rewind(depth);
+            await AppendAsync(_store, replacements, _stopping.Token);
+            Answers.Older = new RpcDispatcher(before, _maker);
+        }
+        finally
+        {
+            _growing.Release();
+        }
+    }
+
     /// <summary>Closes all connections and ends all that runs; what clients asked for meanwhile may stay unanswered.</summary>
     public async ValueTask DisposeAsync()
     {

@@ -48,6 +48,9 @@ internal enum DevChainFault
     /// <summary>One answer of a batch is not there; of a single call, it has an id that nobody asked for.</summary>
     MissingAnswer,
 
+    /// <summary>The answer of a node that has not heard of the last reorg; nothing before the first one.</summary>
+    OlderFork,
+
     /// <summary><c>null</c> for a block that exists.</summary>
     NullBlock,
 

@@ -25,6 +25,9 @@ internal sealed class FaultInjector(RpcDispatcher dispatcher)
     /// <summary>How the chain misbehaves now; null: not at all.</summary>
     public DevChainFaults? Faults { get; set; }
 
+    /// <summary>Answers from the chain before the last reorg; null before the first.</summary>
+    public RpcDispatcher? Older { get; set; }
+
     /// <summary>Requests that came.</summary>
     public int RequestCount => Volatile.Read(ref _requests);
 
@@ -172,6 +175,7 @@ internal sealed class FaultInjector(RpcDispatcher dispatcher)
             faults,
             KeyOf(call),
             kind => kind is DevChainFault.CallError or DevChainFault.MissingAnswer
+                || (Older is not null && kind == DevChainFault.OlderFork)
                 || (isBlock && kind == DevChainFault.NullBlock)
                 || (isReceipts && kind >= DevChainFault.ReceiptsNull),
             out var random);
@@ -184,6 +188,13 @@ internal sealed class FaultInjector(RpcDispatcher dispatcher)
             case DevChainFault.MissingAnswer:
                 item["id"] = -1;
                 break;
+            case DevChainFault.OlderFork:
+                using (var older = new ResponseBuffer())
+                {
+                    Older!.Answer(Encoding.UTF8.GetBytes(call.ToJsonString()), older);
+                    return JsonNode.Parse(older.Body.Span);
+                }
+
             case DevChainFault.NullBlock or DevChainFault.ReceiptsNull:
                 item["result"] = null;
                 break;

@@ -28,19 +28,19 @@ internal sealed class GeneratedBlocks : IBlockMaker
     public ulong ChainId { get; }
 
     /// <inheritdoc/>
-    public Hash32 HashOf(ulong number, Hash32 parentHash)
+    public Hash32 HashOf(ulong number, Hash32 parentHash, uint branch)
     {
         // Rendered while it is at hand: who makes a block reads it soon.
-        var block = _generator.Create(number, parentHash);
+        var block = _generator.Create(number, parentHash, branch);
         Keep(block.Hash, BlockRenderer.Render(block));
         return block.Hash;
     }
 
     /// <inheritdoc/>
-    public IReadOnlyList<Hash32> TransactionHashesOf(BlockLink block) => Get(block).Hashes;
+    public IReadOnlyList<Hash32> TransactionHashesOf(DevLink block) => Get(block).Hashes;
 
     /// <inheritdoc/>
-    public void WriteBlock(BlockLink block, bool fullTransactions, IBufferWriter<byte> output)
+    public void WriteBlock(DevLink block, bool fullTransactions, IBufferWriter<byte> output)
     {
         if (fullTransactions)
         {
@@ -53,23 +53,23 @@ internal sealed class GeneratedBlocks : IBlockMaker
     }
 
     /// <inheritdoc/>
-    public void WriteReceipts(BlockLink block, IBufferWriter<byte> output) => output.Write(Get(block).Receipts);
+    public void WriteReceipts(DevLink block, IBufferWriter<byte> output) => output.Write(Get(block).Receipts);
 
     /// <inheritdoc/>
-    public void WriteTransaction(BlockLink block, int index, IBufferWriter<byte> output)
+    public void WriteTransaction(DevLink block, int index, IBufferWriter<byte> output)
     {
         var rendered = Get(block);
         output.Write(rendered.Block.AsSpan(rendered.Transactions[index]));
     }
 
     /// <inheritdoc/>
-    public void WriteReceipt(BlockLink block, int index, IBufferWriter<byte> output)
+    public void WriteReceipt(DevLink block, int index, IBufferWriter<byte> output)
     {
         var rendered = Get(block);
         output.Write(rendered.Receipts.AsSpan(rendered.ReceiptRanges[index]));
     }
 
-    private RenderedBlock Get(BlockLink link)
+    private RenderedBlock Get(DevLink link)
     {
         lock (_gate)
         {
@@ -81,7 +81,7 @@ internal sealed class GeneratedBlocks : IBlockMaker
             }
         }
 
-        var rendered = BlockRenderer.Render(_generator.Create(link.Number, link.ParentHash));
+        var rendered = BlockRenderer.Render(_generator.Create(link.Number, link.ParentHash, link.Branch));
         Keep(link.Hash, rendered);
         return rendered;
     }

@@ -4,7 +4,7 @@ using System.Text;
 namespace Amp.Extraction.DevChains;
 
 /// <summary>What differs between a recorded block and its replay as one block of a chain, as the text that is patched in.</summary>
-internal readonly struct ReplayPatch(BlockLink block, ulong timestamp, HexPermutation digits)
+internal readonly struct ReplayPatch(DevLink block, ulong timestamp, HexPermutation digits)
 {
     private readonly byte[] _number = Text(block.Number);
     private readonly byte[] _timestamp = Text(timestamp);

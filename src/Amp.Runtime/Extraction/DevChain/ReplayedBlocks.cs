@@ -32,24 +32,24 @@ internal sealed class ReplayedBlocks : IBlockMaker
         new(options, await Recording.LoadAllAsync(path, cancellationToken));
 
     /// <inheritdoc/>
-    public Hash32 HashOf(ulong number, Hash32 parentHash)
+    public Hash32 HashOf(ulong number, Hash32 parentHash, uint branch)
     {
         Span<byte> identity = stackalloc byte[48];
-        BinaryPrimitives.WriteUInt64LittleEndian(identity, _options.Seed);
+        BinaryPrimitives.WriteUInt64LittleEndian(identity, SeedOf(branch));
         BinaryPrimitives.WriteUInt64LittleEndian(identity[8..], number);
         parentHash.CopyTo(identity[16..]);
         return Keccak256.Hash(identity);
     }
 
     /// <inheritdoc/>
-    public IReadOnlyList<Hash32> TransactionHashesOf(BlockLink block)
+    public IReadOnlyList<Hash32> TransactionHashesOf(DevLink block)
     {
         var digits = PermutationOf(block);
         return [.. RecordingOf(block).TransactionHashes.Select(digits.Apply)];
     }
 
     /// <inheritdoc/>
-    public void WriteBlock(BlockLink block, bool fullTransactions, IBufferWriter<byte> output)
+    public void WriteBlock(DevLink block, bool fullTransactions, IBufferWriter<byte> output)
     {
         var document = RecordingOf(block).Block;
         var layout = LayoutOf(document, block);
@@ -71,32 +71,34 @@ internal sealed class ReplayedBlocks : IBlockMaker
     }
 
     /// <inheritdoc/>
-    public void WriteReceipts(BlockLink block, IBufferWriter<byte> output) =>
+    public void WriteReceipts(DevLink block, IBufferWriter<byte> output) =>
         LayoutOf(RecordingOf(block).Receipts, block).Write(.., PatchOf(block), output);
 
     /// <inheritdoc/>
-    public void WriteTransaction(BlockLink block, int index, IBufferWriter<byte> output) =>
+    public void WriteTransaction(DevLink block, int index, IBufferWriter<byte> output) =>
         WriteItem(RecordingOf(block).Block, block, index, output);
 
     /// <inheritdoc/>
-    public void WriteReceipt(BlockLink block, int index, IBufferWriter<byte> output) =>
+    public void WriteReceipt(DevLink block, int index, IBufferWriter<byte> output) =>
         WriteItem(RecordingOf(block).Receipts, block, index, output);
 
-    private void WriteItem(RecordedDocument document, BlockLink block, int index, IBufferWriter<byte> output)
+    private void WriteItem(RecordedDocument document, DevLink block, int index, IBufferWriter<byte> output)
     {
         var layout = LayoutOf(document, block);
         layout.Write(layout.Items[index], PatchOf(block), output);
     }
 
-    private Recording RecordingOf(BlockLink block) => _recordings[(block.Number - _options.FirstBlock) % (ulong)_recordings.Length];
+    private Recording RecordingOf(DevLink block) => _recordings[(block.Number - _options.FirstBlock) % (ulong)_recordings.Length];
 
-    private RecordedLayout LayoutOf(RecordedDocument document, BlockLink block) =>
+    private RecordedLayout LayoutOf(RecordedDocument document, DevLink block) =>
         document.LayoutFor(DigitsIn(block.Number), DigitsIn(_options.TimestampOf(block.Number)));
 
     private static int DigitsIn(ulong value) => value.ToString("x", CultureInfo.InvariantCulture).Length;
 
-    private HexPermutation PermutationOf(BlockLink block) =>
-        _options.VaryReplay ? new HexPermutation(_options.Seed, block.Number) : HexPermutation.Identity;
+    private HexPermutation PermutationOf(DevLink block) =>
+        _options.VaryReplay ? new HexPermutation(SeedOf(block.Branch), block.Number) : HexPermutation.Identity;
 
-    private ReplayPatch PatchOf(BlockLink block) => new(block, _options.TimestampOf(block.Number), PermutationOf(block));
+    private ulong SeedOf(uint branch) => _options.Seed + ((ulong)branch << 32);
+
+    private ReplayPatch PatchOf(DevLink block) => new(block, _options.TimestampOf(block.Number), PermutationOf(block));
 }

@@ -163,18 +163,18 @@ internal sealed class RpcDispatcher(ChainStore chain, IBlockMaker maker)
         }
     }
 
-    private void AnswerBlock(BlockLink? block, bool fullTransactions, Answerer answer) =>
+    private void AnswerBlock(DevLink? block, bool fullTransactions, Answerer answer) =>
         answer.Write(block, (link, output) => maker.WriteBlock(link, fullTransactions, output));
 
-    private void AnswerTransaction(Hash32 hash, Action<BlockLink, int, IBufferWriter<byte>> write, Answerer answer)
+    private void AnswerTransaction(Hash32 hash, Action<DevLink, int, IBufferWriter<byte>> write, Answerer answer)
     {
-        BlockLink? found = chain.TryGetTransaction(hash, out var block, out var index) ? block : null;
+        DevLink? found = chain.TryGetTransaction(hash, out var block, out var index) ? block : null;
         answer.Write(found, (link, output) => write(link, index, output));
     }
 
-    private BlockLink? FindBlock(Hash32 hash) => chain.TryGet(hash, out var block) ? block : null;
+    private DevLink? FindBlock(Hash32 hash) => chain.TryGet(hash, out var block) ? block : null;
 
-    private BlockLink? FindBlock(string tag)
+    private DevLink? FindBlock(string tag)
     {
         var head = chain.Head;
         var number = tag switch
@@ -213,7 +213,7 @@ internal sealed class RpcDispatcher(ChainStore chain, IBlockMaker maker)
             output.Write("}"u8);
         }
 
-        public void Write(BlockLink? block, Action<BlockLink, IBufferWriter<byte>> writeResult) =>
+        public void Write(DevLink? block, Action<DevLink, IBufferWriter<byte>> writeResult) =>
             Write(target =>
             {
                 if (block is { } link)

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
+using System.Text.Json;
 
 namespace Amp.Extraction.DevChains;
 
@@ -83,6 +84,92 @@ public sealed class DevChainTests
         var block = await client.CallAsync("eth_getBlockByNumber", "0x14", false);
         Assert.Equal("0x14", block.GetProperty("number").GetString());
     }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Reorganize_ReplacesTheNewestBlocksByOthers(bool replays)
+    {
+        var options = new DevChainOptions { BlockCount = 10, TransactionsPerBlock = 4, ReplayPath = replays ? Path.Combine(Support.TestTools.Fixtures, "evm") : null };
+        await using var chain = await DevChain.StartAsync(options);
+        using var client = new RpcClient(chain.Url);
+        var before = await BlocksAsync(client, 10);
+
+        await chain.ReorganizeAsync(3, 5);
+
+        Assert.Equal(11ul, chain.Head);
+        var after = await BlocksAsync(client, 12);
+        Assert.Equal(before.Take(7).Select(Hash), after.Take(7).Select(Hash));
+        Assert.Empty(before.Skip(7).Select(Hash).Intersect(after.Select(Hash)));
+        Assert.Empty(before.Skip(7).SelectMany(Transactions).Intersect(after.SelectMany(Transactions)));
+        Assert.All(after.Zip(after.Skip(1)), pair => Assert.Equal(Hash(pair.First), pair.Second.GetProperty("parentHash").GetString()));
+
+        // As with a real node, the old blocks are known by their hashes, and their transactions are gone.
+        Assert.Equal(Hash(before[8]), Hash(await client.CallAsync("eth_getBlockByHash", Hash(before[8]), false)));
+        var gone = before.Skip(7).SelectMany(Transactions).First();
+        Assert.Equal(JsonValueKind.Null, (await client.CallAsync("eth_getTransactionReceipt", gone)).ValueKind);
+        var there = after.Skip(7).SelectMany(Transactions).First();
+        Assert.Equal(there, (await client.CallAsync("eth_getTransactionReceipt", there)).GetProperty("transactionHash").GetString());
+    }
+
+    [Fact]
+    public async Task Reorganize_MayShortenTheChain_ButKeepsItsFirstBlock()
+    {
+        await using var chain = await DevChain.StartAsync(new DevChainOptions { BlockCount = 10, FirstBlock = 5 });
+
+        await chain.ReorganizeAsync(4, 1);
+        Assert.Equal(11ul, chain.Head);
+
+        await chain.ReorganizeAsync(100, 0);
+        Assert.Equal(5ul, chain.Head);
+    }
+
+    [Fact]
+    public async Task Reorganize_InTheSameOrder_GivesTheSameBlocks()
+    {
+        var heads = new List<string>();
+        for (var run = 0; run < 2; run++)
+        {
+            await using var chain = await DevChain.StartAsync(new DevChainOptions { BlockCount = 10 });
+            using var client = new RpcClient(chain.Url);
+            await chain.ReorganizeAsync(3, 3);
+            await chain.ReorganizeAsync(1, 2);
+            heads.Add((await client.CallAsync("eth_getBlockByNumber", "latest", true)).GetRawText());
+        }
+
+        Assert.Equal(heads[0], heads[1]);
+    }
+
+    [Fact]
+    public async Task OlderFork_AnswersAsBeforeTheLastReorg()
+    {
+        await using var chain = await DevChain.StartAsync(new DevChainOptions { BlockCount = 10 });
+        using var client = new RpcClient(chain.Url);
+        var before = Hash(await client.CallAsync("eth_getBlockByNumber", "0x9", false));
+        chain.Answers.Faults = DevChainFaults.Of(1, DevChainFault.OlderFork);
+        Assert.Equal(before, Hash(await client.CallAsync("eth_getBlockByNumber", "0x9", false)));
+        Assert.Empty(chain.Answers.Injected);
+
+        await chain.ReorganizeAsync(2, 1);
+
+        Assert.Equal(before, Hash(await client.CallAsync("eth_getBlockByNumber", "0x9", false)));
+        Assert.Equal("0x9", (await client.CallAsync("eth_blockNumber")).GetString());
+    }
+
+    private static async Task<List<JsonElement>> BlocksAsync(RpcClient client, int count)
+    {
+        var blocks = new List<JsonElement>();
+        for (var number = 0ul; number < (ulong)count; number++)
+        {
+            blocks.Add(await client.CallAsync("eth_getBlockByNumber", RpcClient.Hex(number), false));
+        }
+
+        return blocks;
+    }
+
+    private static string Hash(JsonElement block) => block.GetProperty("hash").GetString()!;
+
+    private static IEnumerable<string> Transactions(JsonElement block) => block.GetProperty("transactions").EnumerateArray().Select(hash => hash.GetString()!);
 
     [Fact]
     public async Task Dispose_WithIdleAndBusyConnectionsAndGrowth_EndsAllOfThem()

@@ -42,7 +42,7 @@ public sealed class GeneratedBlocksTests
 
         foreach (var (link, _, text) in Chain(new DevChainOptions(), 30))
         {
-            Assert.Equal(link.Hash, maker.HashOf(link.Number, link.ParentHash));
+            Assert.Equal(link.Hash, maker.HashOf(link.Number, link.ParentHash, link.Branch));
             Assert.Equal(text, TextOf(maker, link));
         }
 
@@ -147,14 +147,14 @@ public sealed class GeneratedBlocksTests
 
     private static ulong Number(JsonElement element, string name) => Convert.ToUInt64(Text(element, name)![2..], 16);
 
-    private static List<(BlockLink Link, JsonBlock Json, byte[] Text)> Chain(DevChainOptions options, int count)
+    private static List<(DevLink Link, JsonBlock Json, byte[] Text)> Chain(DevChainOptions options, int count)
     {
         var maker = new GeneratedBlocks(options);
-        var chain = new List<(BlockLink, JsonBlock, byte[])>();
+        var chain = new List<(DevLink, JsonBlock, byte[])>();
         var parentHash = default(Hash32);
         for (var number = 0UL; number < (ulong)count; number++)
         {
-            var link = new BlockLink(number, maker.HashOf(number, parentHash), parentHash);
+            var link = new DevLink(number, maker.HashOf(number, parentHash, 0), parentHash, 0);
             var block = Written(output => maker.WriteBlock(link, true, output));
             var receipts = Written(output => maker.WriteReceipts(link, output));
             chain.Add((link, new JsonBlock(JsonDocument.Parse(block).RootElement, JsonDocument.Parse(receipts).RootElement), [.. block, .. receipts]));
@@ -164,7 +164,7 @@ public sealed class GeneratedBlocksTests
         return chain;
     }
 
-    private static byte[] TextOf(GeneratedBlocks maker, BlockLink link) =>
+    private static byte[] TextOf(GeneratedBlocks maker, DevLink link) =>
         [.. Written(output => maker.WriteBlock(link, true, output)), .. Written(output => maker.WriteReceipts(link, output))];
 
     private static byte[] Written(Action<IBufferWriter<byte>> write)

@@ -36,7 +36,7 @@ internal static class Batches
         var parent = default(Hash32);
         for (var number = options.FirstBlock; number < options.FirstBlock + (ulong)count; number++)
         {
-            var link = new BlockLink(number, maker.HashOf(number, parent), parent);
+            var link = new DevLink(number, maker.HashOf(number, parent, 0), parent, 0);
             var (block, receipts) = (new ArrayBufferWriter<byte>(), new ArrayBufferWriter<byte>());
             maker.WriteBlock(link, fullTransactions: true, block);
             maker.WriteReceipts(link, receipts);
