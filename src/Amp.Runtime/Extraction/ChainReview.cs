@@ -3,12 +3,12 @@ using Amp.MetadataDb;
 namespace Amp.Extraction;
 
 /// <summary>What of a table's segments belongs to the chain as the source has it now.</summary>
-/// <param name="Covered">Blocks that need not be fetched, in rising order.</param>
+/// <param name="Covered">Segments whose blocks need not be fetched, in rising order.</param>
 /// <param name="Beyond">
-/// Canonical segments that a reorg orphaned and that begin after the chain's head: nothing can replace them until the chain
-/// has grown, so their rows have to go.
+/// Segments that begin after the chain's head: a reorg orphaned them, and nothing can replace them until the chain has
+/// grown, so their rows have to go.
 /// </param>
-internal sealed record ReviewedTable(IReadOnlyList<BlockRange> Covered, IReadOnlyList<Segment> Beyond);
+internal sealed record ReviewedTable(IReadOnlyList<Segment> Covered, IReadOnlyList<Segment> Beyond);
 
 /// <summary>
 /// Holds committed segments against the chain. A segment's blocks are linked by parent hashes, and so are the segments of
@@ -23,47 +23,53 @@ internal sealed class ChainReview(IBlockSource source, ulong head)
     public async Task<ReviewedTable> ReviewAsync(IReadOnlyCollection<Segment> segments, CancellationToken cancellationToken)
     {
         var chain = CanonicalChain.Build(segments);
+        if (chain.Canonical is not [.., var last])
+        {
+            return new ReviewedTable([], []);
+        }
+
+        Segment[] beyond = [.. segments.Where(segment => segment.Start > head)];
         var valid = await CountValidAsync(chain.Canonical, cancellationToken);
-        var covered = chain.Canonical.Take(valid).Select(Blocks).ToList();
+        var covered = chain.Canonical.Take(valid).ToList();
         if (valid < chain.Canonical.Count)
         {
             // A reorg. What is written from the first invalid segment's start on is newer than all that is there, and so
             // takes its place by the readers' rule; nothing behind it counts, even if it is on the chain (again).
-            return new ReviewedTable(covered, [.. chain.Canonical.Skip(valid).Where(segment => segment.Start > head)]);
+            return new ReviewedTable(covered, beyond);
         }
 
-        // Segments behind a gap become canonical when the gap is filled, if they are on the chain.
-        var end = covered.Count == 0 ? (ulong?)null : covered[^1].End;
+        // Segments behind a gap become canonical when the gap is filled, if they are on the chain and linked to each other.
         foreach (var segment in chain.Orphaned.OrderBy(s => s.Start).ThenByDescending(s => s.CreatedAt).ThenByDescending(s => s.FileId))
         {
-            if ((end is null || segment.Start > end) && await IsOnChainAsync(segment, cancellationToken))
+            var fits = last.End + 1 == segment.Start ? last.IsFollowedBy(segment) : last.End < segment.Start;
+            if (fits && await IsOnChainAsync(segment, cancellationToken))
             {
-                covered.Add(Blocks(segment));
-                end = segment.End;
+                covered.Add(segment);
+                last = segment;
             }
         }
 
-        return new ReviewedTable(covered, []);
+        return new ReviewedTable(covered, beyond);
     }
 
     /// <summary>The blocks of <paramref name="wanted"/> that <paramref name="covered"/>, in rising order, leaves out.</summary>
-    public static IReadOnlyList<BlockRange> Missing(BlockRange wanted, IReadOnlyList<BlockRange> covered)
+    public static IReadOnlyList<BlockRange> Missing(BlockRange wanted, IReadOnlyList<Segment> covered)
     {
         var missing = new List<BlockRange>();
         var next = wanted.Start;
-        foreach (var range in covered)
+        foreach (var segment in covered)
         {
-            if (range.Start > wanted.End)
+            if (segment.Start > wanted.End)
             {
                 break;
             }
 
-            if (range.Start > next)
+            if (segment.Start > next)
             {
-                missing.Add(new BlockRange(next, range.Start - 1));
+                missing.Add(new BlockRange(next, segment.Start - 1));
             }
 
-            next = Math.Max(next, range.End + 1);
+            next = Math.Max(next, segment.End + 1);
         }
 
         if (next <= wanted.End)
@@ -74,12 +80,10 @@ internal sealed class ChainReview(IBlockSource source, ulong head)
         return missing;
     }
 
-    private static BlockRange Blocks(Segment segment) => new(segment.Start, segment.End);
-
     /// <summary>How many of the canonical segments are on the chain; those are the first ones, so halving finds the number.</summary>
     private async Task<int> CountValidAsync(IReadOnlyList<Segment> canonical, CancellationToken cancellationToken)
     {
-        if (canonical.Count == 0 || await IsOnChainAsync(canonical[^1], cancellationToken))
+        if (await IsOnChainAsync(canonical[^1], cancellationToken))
         {
             return canonical.Count;
         }

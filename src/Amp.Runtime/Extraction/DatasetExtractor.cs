@@ -25,6 +25,7 @@ internal sealed class DatasetExtractor(
     SegmentStore store,
     SegmentOptions options,
     CommitSegment commit,
+    SegmentClock clock,
     TimeProvider time,
     ILogger logger) : IAsyncDisposable
 {
@@ -85,7 +86,7 @@ internal sealed class DatasetExtractor(
             return;
         }
 
-        var files = await segment.PublishAsync(time.GetUtcNow(), cancellationToken);
+        var files = await segment.PublishAsync(clock.Next(), cancellationToken);
 
         // Checkpoint: the files are on disk and complete, and belong to nothing yet.
         await commit(files, cancellationToken);

@@ -27,21 +27,29 @@ internal sealed class DatasetFollower(
     ISegmentLedger ledger,
     Func<CommitSegment, DatasetExtractor> createExtractor,
     FollowOptions options,
+    SegmentClock clock,
     TimeProvider time,
     ILogger logger)
 {
     /// <summary>Reorgs in a row, without a committed segment in between, after which the source is not worth following.</summary>
     private const int MaxReorgsInARow = 100;
 
-    /// <summary>Fewer blocks than this are not worth a writer of their own.</summary>
-    private const ulong MinBlocksPerWriter = 2_000;
-
     private int _reorgsInARow;
+
+    /// <summary>The highest block that is written and was on the chain; null before the first.</summary>
+    private (ulong Number, Hash32 Hash)? _tip;
+
+    /// <summary>Since when the source does not have the tip; null while it does.</summary>
+    private long? _withoutTipSince;
+
+    /// <summary>Whether a block did not fit to the open segment: then its last block is asked for, whatever the head is.</summary>
+    private bool _isOpenInDoubt;
 
     /// <summary>Runs until all of <paramref name="range"/> is committed and on the chain; without end, until it is stopped.</summary>
     public async Task RunAsync(JobRange range, CancellationToken stop)
     {
         await using var extractor = createExtractor(CommitAsync);
+        _tip = Tip((await ReadAsync(stop)).SelectMany(table => table));
         while (true)
         {
             try
@@ -54,7 +62,7 @@ internal sealed class DatasetFollower(
             catch (AmpException e) when (e.ErrorCode is "ChainReorganized" or "BlockNotFound" && ++_reorgsInARow < MaxReorgsInARow)
             {
                 Log.FoundReorg(logger, e.Message);
-                await extractor.AbandonAsync();
+                _isOpenInDoubt = true;
                 await Task.Delay(options.RetryDelay, time, stop);
             }
         }
@@ -63,12 +71,19 @@ internal sealed class DatasetFollower(
     /// <summary>One look at the chain and what follows from it; true when nothing is left to do.</summary>
     private async Task<bool> AdvanceAsync(JobRange range, DatasetExtractor extractor, CancellationToken stop)
     {
-        var head = await source.GetHeadAsync(options.FinalizedBlocksOnly, stop);
+        if (await FindHeadAsync(stop) is not { } head)
+        {
+            await WaitAsync(extractor, stop);
+            return false;
+        }
+
         if (extractor.Open is { } open && !await IsOnChainAsync(open.Last, head, stop))
         {
             Log.AbandonedOpenSegment(logger, open.Blocks.Start, open.Blocks.End);
             await extractor.AbandonAsync();
         }
+
+        _isOpenInDoubt = false;
 
         if (range.UpTo(head) is not { } wanted)
         {
@@ -85,6 +100,7 @@ internal sealed class DatasetFollower(
         if (plan.Count > 0)
         {
             await ExtractAsync(plan, extractor, stop);
+            _reorgsInARow = 0;
             return false;
         }
 
@@ -104,6 +120,34 @@ internal sealed class DatasetFollower(
         return false;
     }
 
+    /// <summary>
+    /// Number of the newest block. One below what is written is no reason to throw that away: behind one address there may be
+    /// nodes that lag. Null while it is not clear whether the source lags or the chain became shorter.
+    /// </summary>
+    private async Task<ulong?> FindHeadAsync(CancellationToken stop)
+    {
+        var head = await source.GetHeadAsync(options.FinalizedBlocksOnly, stop);
+        if (_tip is { } tip && head < tip.Number)
+        {
+            var link = await source.GetLinkAsync(tip.Number, stop);
+            if (link?.Hash == tip.Hash)
+            {
+                head = tip.Number;
+            }
+            else if (link is null && time.GetElapsedTime(_withoutTipSince ??= time.GetTimestamp()) < options.LagPatience)
+            {
+                return null;
+            }
+            else
+            {
+                _tip = null;
+            }
+        }
+
+        _withoutTipSince = null;
+        return head;
+    }
+
     /// <summary>What the tables lack, the open segment counted as theirs. Orphaned segments that nothing can replace yet are retired.</summary>
     private async Task<IReadOnlyList<MissingRange>> PlanAsync(
         BlockRange wanted, ulong head, SegmentWriter? open, CancellationToken stop)
@@ -111,12 +155,13 @@ internal sealed class DatasetFollower(
         if (open is not null)
         {
             // It is of all tables, so nothing but the end can be lacking; what is before it is looked at once it is committed.
+            _tip = (open.Last.Number, open.Last.Hash);
             return open.Last.Number >= wanted.End ? [] : Plan(new BlockRange(open.Last.Number + 1, wanted.End), []);
         }
 
-        var segments = await ledger.ReadAsync([.. tables.Select(table => table.LocationId)], stop);
+        var segments = await ReadAsync(stop);
         var review = new ChainReview(source, head);
-        var covered = new Dictionary<string, IReadOnlyList<BlockRange>>(StringComparer.Ordinal);
+        var covered = new Dictionary<string, IReadOnlyList<Segment>>(StringComparer.Ordinal);
         var beyond = new List<Segment>();
         foreach (var table in tables)
         {
@@ -124,6 +169,8 @@ internal sealed class DatasetFollower(
             covered.Add(table.Schema.Name, reviewed.Covered);
             beyond.AddRange(reviewed.Beyond);
         }
+
+        _tip = Tip(covered.Values.SelectMany(table => table));
 
         if (beyond.Count > 0)
         {
@@ -134,7 +181,7 @@ internal sealed class DatasetFollower(
         return Plan(wanted, covered);
     }
 
-    private IReadOnlyList<MissingRange> Plan(BlockRange wanted, Dictionary<string, IReadOnlyList<BlockRange>> covered) =>
+    private IReadOnlyList<MissingRange> Plan(BlockRange wanted, Dictionary<string, IReadOnlyList<Segment>> covered) =>
         MissingRanges.Plan(tables.ToDictionary(
             table => table.Schema.Name,
             table => ChainReview.Missing(wanted, covered.GetValueOrDefault(table.Schema.Name) ?? [])));
@@ -144,7 +191,7 @@ internal sealed class DatasetFollower(
         foreach (var part in plan)
         {
             TargetTable[] targets = [.. tables.Where(table => part.Tables.Contains(table.Schema.Name))];
-            var writers = (int)Math.Min((ulong)options.MaxWriters, part.Blocks.Count / MinBlocksPerWriter);
+            var writers = (int)Math.Min((ulong)options.MaxWriters, part.Blocks.Count / options.MinBlocksPerWriter);
             if (writers > 1)
             {
                 await extractor.FlushAsync(stop);
@@ -192,7 +239,22 @@ internal sealed class DatasetFollower(
     }
 
     private async Task<bool> IsOnChainAsync(BlockLink block, ulong head, CancellationToken stop) =>
-        head > block.Number || (head == block.Number && await source.GetLinkAsync(head, stop) is { } link && link.Hash == block.Hash);
+        (head > block.Number && !_isOpenInDoubt)
+        || (head >= block.Number && await source.GetLinkAsync(block.Number, stop) is { } link && link.Hash == block.Hash);
+
+    private async Task<ILookup<long, Segment>> ReadAsync(CancellationToken stop)
+    {
+        var segments = await ledger.ReadAsync([.. tables.Select(table => table.LocationId)], stop);
+        foreach (var segment in segments.SelectMany(table => table))
+        {
+            clock.Saw(segment.CreatedAt);
+        }
+
+        return segments;
+    }
+
+    private static (ulong Number, Hash32 Hash)? Tip(IEnumerable<Segment> segments) =>
+        segments.MaxBy(segment => segment.End) is { } last ? (last.End, Hash32.Parse(last.Hash)) : null;
 
     private async Task WaitAsync(DatasetExtractor extractor, CancellationToken stop)
     {
@@ -212,4 +274,11 @@ internal sealed class DatasetFollower(
 /// <param name="RetryDelay">How long to wait after a reorg before looking again.</param>
 /// <param name="FinalizedBlocksOnly">Whether a block counts only once it is final.</param>
 /// <param name="MaxWriters">How many parts of a range are extracted side by side; 1 or more.</param>
-internal sealed record FollowOptions(TimeSpan PollInterval, TimeSpan RetryDelay, bool FinalizedBlocksOnly, int MaxWriters);
+internal sealed record FollowOptions(TimeSpan PollInterval, TimeSpan RetryDelay, bool FinalizedBlocksOnly, int MaxWriters)
+{
+    /// <summary>How long a source may be without blocks that it had, before the chain is taken to have become shorter.</summary>
+    public TimeSpan LagPatience { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Fewer blocks than this are not worth a writer of their own.</summary>
+    public ulong MinBlocksPerWriter { get; init; } = 2_000;
+}

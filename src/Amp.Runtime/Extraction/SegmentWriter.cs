@@ -82,14 +82,16 @@ internal sealed class SegmentWriter : IAsyncDisposable
     /// Finishes the files and gives them their names. When that fails for one of them, those before it are removed. A crash
     /// from here to the commit of the returned rows leaves files that no row names; they are removed when the job starts again.
     /// </summary>
-    public async Task<IReadOnlyList<NewFile>> PublishAsync(DateTimeOffset now, CancellationToken cancellationToken)
+    /// <param name="createdAt">The segment's time; later than that of any segment it is to replace.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public async Task<IReadOnlyList<NewFile>> PublishAsync(DateTimeOffset createdAt, CancellationToken cancellationToken)
     {
         var rows = new List<NewFile>();
         try
         {
             foreach (var file in _files)
             {
-                rows.Add(await FinishAsync(file, now, cancellationToken));
+                rows.Add(await FinishAsync(file, createdAt, cancellationToken));
             }
 
             return rows;
@@ -111,12 +113,12 @@ internal sealed class SegmentWriter : IAsyncDisposable
         }
     }
 
-    private async Task<NewFile> FinishAsync(TableFile file, DateTimeOffset now, CancellationToken cancellationToken)
+    private async Task<NewFile> FinishAsync(TableFile file, DateTimeOffset createdAt, CancellationToken cancellationToken)
     {
         var metadata = new ParquetMeta(
             file.Table.Schema.Name,
             file.Name,
-            now,
+            createdAt,
             [new SegmentRange(_first.Number, Last.Number, _network, Last.Hash.ToString(), _first.ParentHash.ToString())]);
         var written = await file.Writer.CompleteAsync(metadata.ToKeyValueMetadata(), cancellationToken);
         var stored = await file.Pending.PublishAsync(cancellationToken);

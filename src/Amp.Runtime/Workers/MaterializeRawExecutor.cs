@@ -97,12 +97,14 @@ internal sealed class MaterializeRawExecutor(
 
         Log.BeganExtraction(_logger, job.JobId, $"{descriptor.DatasetNamespace}/{descriptor.DatasetName}", range.Start, range.End);
         var segmentOptions = SegmentOptions();
+        var clock = new SegmentClock(time);
         var follower = new DatasetFollower(
             source,
             targets,
             ledger,
-            commit => new DatasetExtractor(manifest.Network, source, _store, segmentOptions, commit, time, _logger),
+            commit => new DatasetExtractor(manifest.Network, source, _store, segmentOptions, commit, clock, time, _logger),
             new FollowOptions(configuration.PollInterval, ReorgPause, manifest.FinalizedBlocksOnly, writers),
+            clock,
             time,
             _logger);
         await follower.RunAsync(range, stop);

@@ -3,17 +3,17 @@ using Amp.Parquet;
 
 namespace Amp.Extraction;
 
-/// <summary>A chain in memory that grows, forks and shrinks as a test says, and a source that reads it.</summary>
-internal sealed class ModelChain(Random random) : IBlockSource
+/// <summary>A chain in memory that grows, forks and shrinks as a test says.</summary>
+internal sealed class ModelChain(Random random)
 {
-    public static readonly TableSchema Table = new(
-        "blocks",
-        [new ArrowField("_block_num", ArrowType.UInt64, false), new ArrowField("hash", ArrowType.Bytes32, false)]);
-
     private readonly Lock _gate = new();
-    private readonly List<BlockLink> _blocks = [];
+    private List<BlockLink> _blocks = [];
+    private List<BlockLink> _before = [];
 
-    /// <summary>Called before each batch is read; may change the chain, or throw.</summary>
+    /// <summary>Its tables; both have a row a block.</summary>
+    public static IReadOnlyList<TableSchema> Tables { get; } = [Schema("blocks"), Schema("copies")];
+
+    /// <summary>Called before each batch is read, by one reader at a time; may change the chain, or throw.</summary>
     public Action BeforeBatch { get; set; } = () => { };
 
     /// <summary>Number of the newest block.</summary>
@@ -55,62 +55,22 @@ internal sealed class ModelChain(Random random) : IBlockSource
     {
         lock (_gate)
         {
-            depth = Math.Min(depth, _blocks.Count - 1);
-            _blocks.RemoveRange(_blocks.Count - depth, depth);
+            _before = _blocks;
+            _blocks = [.. _blocks.Take(_blocks.Count - Math.Min(depth, _blocks.Count - 1))];
             Extend(replacements);
         }
     }
 
-    public Task<ulong> GetHeadAsync(bool finalized, CancellationToken cancellationToken) => Task.FromResult(Head);
-
-    public Task<BlockLink?> GetLinkAsync(ulong number, CancellationToken cancellationToken)
-    {
-        lock (_gate)
-        {
-            return Task.FromResult<BlockLink?>(number < (ulong)_blocks.Count ? _blocks[(int)number] : null);
-        }
-    }
-
-    public async IAsyncEnumerable<BlockBatch> ReadAsync(BlockRange range, [EnumeratorCancellation] CancellationToken cancellationToken)
-    {
-        BlockLink? last = null;
-        for (var next = range.Start; next <= range.End;)
-        {
-            await Task.Yield();
-            cancellationToken.ThrowIfCancellationRequested();
-            var batch = new BlockBatch([Table]);
-            lock (_gate)
-            {
-                BeforeBatch();
-                for (var i = random.Next(1, 6); i > 0 && next <= range.End; i--, next++)
-                {
-                    if (next >= (ulong)_blocks.Count)
-                    {
-                        throw Failure("BlockNotFound", $"block {next} is not there");
-                    }
-
-                    var block = _blocks[(int)next];
-                    if (last is { } before && before.Hash != block.ParentHash)
-                    {
-                        throw Failure("ChainReorganized", $"block {next} does not follow");
-                    }
-
-                    batch.Blocks.Add(block);
-                    batch.Tables[0].Columns[0].AddUInt64(next);
-                    block.Hash.CopyTo(batch.Tables[0].Columns[1].AddFixed());
-                    batch.Tables[0].RowCount++;
-                    last = block;
-                }
-            }
-
-            yield return batch;
-        }
-    }
-
-    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    /// <summary>A node that has the chain.</summary>
+    /// <param name="lags">Whether it has not heard of the last reorg.</param>
+    /// <param name="behind">By how many blocks the head that it tells is too low.</param>
+    public IBlockSource Node(Func<bool> lags, Func<int> behind) => new NodeSource(this, lags, behind);
 
     public static AmpException Failure(string code, string message) =>
         new(code, AmpErrorKind.InvalidData, message) { IsTransient = true };
+
+    private static TableSchema Schema(string name) => new(
+        name, [new ArrowField("_block_num", ArrowType.UInt64, false), new ArrowField("hash", ArrowType.Bytes32, false)]);
 
     private Hash32 NewHash()
     {
@@ -118,4 +78,74 @@ internal sealed class ModelChain(Random random) : IBlockSource
         random.NextBytes(bytes);
         return new Hash32(bytes);
     }
+
+    private sealed class NodeSource(ModelChain chain, Func<bool> lags, Func<int> behind) : IBlockSource
+    {
+        private List<BlockLink> Blocks => lags() && chain._before.Count > 0 ? chain._before : chain._blocks;
+
+        public Task<ulong> GetHeadAsync(bool finalized, CancellationToken cancellationToken)
+        {
+            lock (chain._gate)
+            {
+                return Task.FromResult((ulong)Math.Max(0, Blocks.Count - 1 - behind()));
+            }
+        }
+
+        public Task<BlockLink?> GetLinkAsync(ulong number, CancellationToken cancellationToken)
+        {
+            lock (chain._gate)
+            {
+                return Task.FromResult<BlockLink?>(number < (ulong)Blocks.Count ? Blocks[(int)number] : null);
+            }
+        }
+
+        public async IAsyncEnumerable<BlockBatch> ReadAsync(BlockRange range, [EnumeratorCancellation] CancellationToken cancellationToken)
+        {
+            BlockLink? last = null;
+            for (var next = range.Start; next <= range.End;)
+            {
+                await Task.Yield();
+                cancellationToken.ThrowIfCancellationRequested();
+                var batch = new BlockBatch(Tables);
+                lock (chain._gate)
+                {
+                    chain.BeforeBatch();
+                    var blocks = Blocks;
+                    for (var i = chain.NextBatchSize(); i > 0 && next <= range.End; i--, next++)
+                    {
+                        if (next >= (ulong)blocks.Count)
+                        {
+                            throw Failure("BlockNotFound", $"block {next} is not there");
+                        }
+
+                        var block = blocks[(int)next];
+                        if (last is { } before && before.Hash != block.ParentHash)
+                        {
+                            throw Failure("ChainReorganized", $"block {next} does not follow");
+                        }
+
+                        Add(batch, block);
+                        last = block;
+                    }
+                }
+
+                yield return batch;
+            }
+        }
+
+        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+        private static void Add(BlockBatch batch, BlockLink block)
+        {
+            batch.Blocks.Add(block);
+            foreach (var table in batch.Tables)
+            {
+                table.Columns[0].AddUInt64(block.Number);
+                block.Hash.CopyTo(table.Columns[1].AddFixed());
+                table.RowCount++;
+            }
+        }
+    }
+
+    private int NextBatchSize() => random.Next(1, 6);
 }

@@ -7,7 +7,8 @@ internal static class ChainProblems
 {
     /// <summary>
     /// Walks the segments from the table's first block on: where readers cannot go on though there are blocks behind, it says
-    /// why, and goes on there. Segments that a newer one replaced are as they should be.
+    /// why, and goes on there. Segments that a newer one replaced are as they should be, also where they reach further: the
+    /// chain became shorter.
     /// </summary>
     /// <param name="chain">The segments.</param>
     /// <param name="startBlock">Block that the table begins with.</param>
@@ -28,7 +29,8 @@ internal static class ChainProblems
             .OrderBy(segment => segment.Start).ThenByDescending(segment => segment.CreatedAt).ThenByDescending(segment => segment.FileId);
         foreach (var segment in behind)
         {
-            if (segment.End <= last.End)
+            var isReplaced = segment.Start <= last.End && segment.CreatedAt <= last.CreatedAt;
+            if (isReplaced || segment.End <= last.End)
             {
                 continue;
             }

@@ -51,6 +51,9 @@ internal enum DevChainFault
     /// <summary>The answer of a node that has not heard of the last reorg; nothing before the first one.</summary>
     OlderFork,
 
+    /// <summary>The head of a node that is up to three blocks behind.</summary>
+    LaggingHead,
+
     /// <summary><c>null</c> for a block that exists.</summary>
     NullBlock,
 

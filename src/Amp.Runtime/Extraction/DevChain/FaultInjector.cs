@@ -176,6 +176,7 @@ internal sealed class FaultInjector(RpcDispatcher dispatcher)
             KeyOf(call),
             kind => kind is DevChainFault.CallError or DevChainFault.MissingAnswer
                 || (Older is not null && kind == DevChainFault.OlderFork)
+                || (method == "eth_blockNumber" && kind == DevChainFault.LaggingHead)
                 || (isBlock && kind == DevChainFault.NullBlock)
                 || (isReceipts && kind >= DevChainFault.ReceiptsNull),
             out var random);
@@ -195,6 +196,10 @@ internal sealed class FaultInjector(RpcDispatcher dispatcher)
                     return JsonNode.Parse(older.Body.Span);
                 }
 
+            case DevChainFault.LaggingHead:
+                var head = Convert.ToUInt64((string)item["result"]!, 16);
+                item["result"] = $"0x{head - Math.Min(head, (ulong)random.Between(1, 3)):x}";
+                break;
             case DevChainFault.NullBlock or DevChainFault.ReceiptsNull:
                 item["result"] = null;
                 break;

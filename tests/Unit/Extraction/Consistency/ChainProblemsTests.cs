@@ -22,6 +22,14 @@ public sealed class ChainProblemsTests
     }
 
     [Fact]
+    public void Find_AfterAReorgToAShorterChain_TakesTheLongerSegmentForReplaced()
+    {
+        var replaced = Segment(10, 19, branch: 1);
+
+        Assert.Empty(Find(Segment(5, 9), replaced, Segment(10, 14)));
+    }
+
+    [Fact]
     public void Find_WhereBlocksAreMissing_NamesThem()
     {
         var problems = Find(Segment(7, 9), Segment(12, 19), Segment(20, 29), Segment(31, 39));
