@@ -61,7 +61,7 @@ internal static class AmpSettings
         "writer.collector.active", SettingType.Boolean, false, "Whether files that were merged or orphaned are removed.");
 
     public static readonly Setting<long> MemoryBudgetMb = new(
-        "extraction.memory_budget_mb", SettingType.Integer(16, 1_048_576), 512, "Memory that blocks on their way from node to file may take, in MiB.");
+        "extraction.memory_budget_mb", SettingType.Integer(16, 1_048_576), 512, "Memory that the blocks of a job may take on their way from node to file, in MiB; each writer of a job needs 8.");
 
     public static readonly Setting<TimeSpan> FailoverAfter = new(
         "controller.failover_after", SettingType.Duration(5, 86_400), TimeSpan.FromSeconds(30),

@@ -9,7 +9,11 @@ namespace Amp.Extraction;
 /// <param name="Parquet">How files are encoded and compressed.</param>
 /// <param name="MaxSegmentBytes">A segment is closed when its largest file reaches this size.</param>
 /// <param name="FlushInterval">A segment is closed when it has been open for so long.</param>
-internal sealed record SegmentOptions(ParquetWriterOptions Parquet, long MaxSegmentBytes, TimeSpan FlushInterval);
+internal sealed record SegmentOptions(ParquetWriterOptions Parquet, long MaxSegmentBytes, TimeSpan FlushInterval)
+{
+    /// <summary>Bytes that the open files may hold together; row groups end early to keep to it.</summary>
+    public long BufferBytes { get; init; } = long.MaxValue;
+}
 
 /// <summary>Makes a segment's rows part of its tables in one transaction; its files are on disk under their names.</summary>
 internal delegate Task CommitSegment(IReadOnlyList<NewFile> files, CancellationToken cancellationToken);
@@ -56,7 +60,7 @@ internal sealed class DatasetExtractor(
                 }
 
                 _open ??= await SegmentWriter.CreateAsync(
-                    network, batch, tables, store, options.Parquet, time.GetUtcNow(), cancellationToken);
+                    network, batch, tables, store, options, time.GetUtcNow(), cancellationToken);
                 await _open.WriteAsync(batch, cancellationToken);
             }
 

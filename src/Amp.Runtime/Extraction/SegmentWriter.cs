@@ -14,12 +14,14 @@ internal sealed class SegmentWriter : IAsyncDisposable
     private readonly string _network;
     private readonly SegmentStore _store;
     private readonly List<TableFile> _files = [];
+    private readonly long _bufferBytes;
     private BlockLink _first;
 
-    private SegmentWriter(string network, IReadOnlyList<TargetTable> tables, SegmentStore store, DateTimeOffset startedAt)
+    private SegmentWriter(string network, IReadOnlyList<TargetTable> tables, SegmentStore store, long bufferBytes, DateTimeOffset startedAt)
     {
         _network = network;
         _store = store;
+        _bufferBytes = bufferBytes;
         Tables = tables;
         StartedAt = startedAt;
     }
@@ -39,17 +41,20 @@ internal sealed class SegmentWriter : IAsyncDisposable
     /// <summary>Size of its largest file so far, in bytes.</summary>
     public long LargestFileBytes => _files.Max(file => file.Writer.BytesWritten);
 
+    /// <summary>Bytes that its files hold in memory.</summary>
+    public long BufferedBytes => _files.Sum(file => file.Writer.BufferedBytes);
+
     /// <summary>Opens the files of a segment that begins with the first block of <paramref name="batch"/>.</summary>
     public static async Task<SegmentWriter> CreateAsync(
         string network,
         BlockBatch batch,
         IReadOnlyList<TargetTable> tables,
         SegmentStore store,
-        ParquetWriterOptions options,
+        SegmentOptions options,
         DateTimeOffset now,
         CancellationToken cancellationToken)
     {
-        var segment = new SegmentWriter(network, tables, store, now) { _first = batch.Blocks[0] };
+        var segment = new SegmentWriter(network, tables, store, options.BufferBytes, now) { _first = batch.Blocks[0] };
         try
         {
             foreach (var table in tables)
@@ -57,7 +62,7 @@ internal sealed class SegmentWriter : IAsyncDisposable
                 var name = ParquetMeta.NewFileName(segment._first.Number);
                 var pending = await store.CreateAsync($"{table.Path}/{name}", cancellationToken);
                 segment._files.Add(
-                    new TableFile(table, name, pending, new ParquetFileWriter(pending.Content, table.Schema, options)));
+                    new TableFile(table, name, pending, new ParquetFileWriter(pending.Content, table.Schema, options.Parquet)));
             }
 
             return segment;
@@ -69,13 +74,20 @@ internal sealed class SegmentWriter : IAsyncDisposable
         }
     }
 
-    /// <summary>Adds the rows of a batch that follows the last one.</summary>
+    /// <summary>
+    /// Adds the rows of a batch that follows the last one. What the files hold beyond their share of the memory goes to the
+    /// disk before this returns, so that a slow disk slows the source.
+    /// </summary>
     public async Task WriteAsync(BlockBatch batch, CancellationToken cancellationToken)
     {
         await Task.WhenAll(_files.Select(
             file => Task.Run(
                 () => file.Writer.WriteAsync(batch.Tables[file.Table.Index], cancellationToken).AsTask(), cancellationToken)));
         Last = batch.Blocks[^1];
+        while (BufferedBytes > _bufferBytes)
+        {
+            await _files.MaxBy(file => file.Writer.BufferedBytes)!.Writer.EndRowGroupAsync(cancellationToken);
+        }
     }
 
     /// <summary>

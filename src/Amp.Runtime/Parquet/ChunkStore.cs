@@ -5,7 +5,7 @@ namespace Amp.Parquet;
 /// <summary>Encoded pages of a column chunk, in pooled pieces, until the row group is written.</summary>
 internal sealed class ChunkStore : IDisposable
 {
-    private const int FirstPiece = 1 << 14;
+    private const int SmallestPiece = 1 << 14;
     private const int LargestPiece = 1 << 20;
     private readonly List<(byte[] Array, int Length)> _pieces = [];
 
@@ -20,7 +20,8 @@ internal sealed class ChunkStore : IDisposable
         {
             if (_pieces.Count == 0 || _pieces[^1].Length == _pieces[^1].Array.Length)
             {
-                var size = _pieces.Count == 0 ? FirstPiece : Math.Min(LargestPiece, _pieces[^1].Array.Length * 2);
+                // What a last piece leaves unused is little beside what is held.
+                var size = (int)Math.Clamp(Length / 8, SmallestPiece, LargestPiece);
                 _pieces.Add((ArrayPool<byte>.Shared.Rent(size), 0));
             }
 

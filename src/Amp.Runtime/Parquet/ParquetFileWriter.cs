@@ -68,6 +68,15 @@ internal sealed class ParquetFileWriter : IDisposable
         _broken = false;
     }
 
+    /// <summary>Ends the open row group and hands it to the stream, so that nothing is held; does nothing without one.</summary>
+    public async ValueTask EndRowGroupAsync(CancellationToken cancellationToken)
+    {
+        ThrowIfUnusable();
+        _broken = true;
+        await WriteRowGroupAsync(cancellationToken);
+        _broken = false;
+    }
+
     /// <summary>
     /// Writes what is held, then the footer with <paramref name="keyValueMetadata"/> behind Arrow's schema. The stream
     /// is not flushed.

@@ -77,8 +77,14 @@ internal sealed class MaterializeRawExecutor(
 
         await _store.EnsureWritableAsync(stop);
         TableSchema[] schemas = [.. manifest.Tables.Select(table => EvmTables.All.First(schema => schema.Name == table.Name))];
-        var writers = Math.Max(1, descriptor.MaxWriters);
-        await using var source = await OpenSourceAsync(manifest, schemas, writers, descriptor.Verify, stop);
+        var wantedWriters = Math.Max(1, descriptor.MaxWriters);
+        var memory = MemoryPlan.Of((long)configuration.Extraction.MemoryBudgetMb << 20, wantedWriters, schemas);
+        if (memory.Writers < wantedWriters)
+        {
+            Log.LimitedWriters(_logger, job.JobId, memory.Writers, wantedWriters, configuration.Extraction.MemoryBudgetMb);
+        }
+
+        await using var source = await OpenSourceAsync(manifest, schemas, memory.ReadingBytes, descriptor.Verify, stop);
         var range = await ResolveRangeAsync(source, manifest, descriptor, stop);
 
         var targets = await OpenTablesAsync(job, schemas, stop);
@@ -96,14 +102,14 @@ internal sealed class MaterializeRawExecutor(
         }
 
         Log.BeganExtraction(_logger, job.JobId, $"{descriptor.DatasetNamespace}/{descriptor.DatasetName}", range.Start, range.End);
-        var segmentOptions = SegmentOptions();
+        var segmentOptions = SegmentOptions(memory);
         var clock = new SegmentClock(time);
         var follower = new DatasetFollower(
             source,
             targets,
             ledger,
             commit => new DatasetExtractor(manifest.Network, source, _store, segmentOptions, commit, clock, time, _logger),
-            new FollowOptions(configuration.PollInterval, ReorgPause, manifest.FinalizedBlocksOnly, writers),
+            new FollowOptions(configuration.PollInterval, ReorgPause, manifest.FinalizedBlocksOnly, memory.Writers),
             clock,
             time,
             _logger);
@@ -134,12 +140,9 @@ internal sealed class MaterializeRawExecutor(
     }
 
     private async Task<IBlockSource> OpenSourceAsync(
-        RawManifest manifest, IReadOnlyList<TableSchema> schemas, int writers, bool verify, CancellationToken cancellationToken)
+        RawManifest manifest, IReadOnlyList<TableSchema> schemas, long memoryBudget, bool verify, CancellationToken cancellationToken)
     {
         var providers = await Providers.RequireForNetworkAsync(configuration, manifest.Kind, manifest.Network, cancellationToken);
-
-        // A quarter is for blocks on their way; the rest is what encoding holds of them.
-        var memoryBudget = ((long)configuration.Extraction.MemoryBudgetMb << 20) / 4 / writers;
         return ProviderSource.OpenAll(providers, schemas, memoryBudget, time, loggers, verify ? Verified : null);
 
         IBlockSource Verified(IBlockSource source) =>
@@ -215,16 +218,21 @@ internal sealed class MaterializeRawExecutor(
         }
     }
 
-    private SegmentOptions SegmentOptions() => new(
+    private SegmentOptions SegmentOptions(MemoryPlan memory) => new(
         new ParquetWriterOptions
         {
             Codec = Codec(configuration.Writer.Compression.Codec),
             CompressionLevel = configuration.Writer.Compression.Level ?? 1,
             MaxRowGroupBytes = (long)configuration.Writer.MaxRowGroupMb << 20,
             BloomFilters = configuration.Writer.BloomFilters,
+            DataPageBytes = memory.PageBytes,
+            DictionaryBytes = memory.PageBytes,
         },
         configuration.Writer.TargetFileBytes,
-        configuration.Writer.SegmentFlushInterval);
+        configuration.Writer.SegmentFlushInterval)
+    {
+        BufferBytes = memory.BufferBytes,
+    };
 
     private static ParquetCodec Codec(ParquetCompression compression) => compression switch
     {

@@ -30,7 +30,10 @@ internal sealed partial class AmpdProcess : IDisposable
     }
 
     /// <summary>Starts it in a folder, without any of Amp's environment variables.</summary>
-    public static AmpdProcess Start(string folder, params string[] arguments)
+    public static AmpdProcess Start(string folder, params string[] arguments) => Start(folder, [], arguments);
+
+    /// <summary>Starts it in a folder, with some environment variables, without any of Amp's.</summary>
+    public static AmpdProcess Start(string folder, (string Name, string Value)[] environment, params string[] arguments)
     {
         var start = new ProcessStartInfo("dotnet", [Program, .. arguments])
         {
@@ -43,6 +46,11 @@ internal sealed partial class AmpdProcess : IDisposable
             start.Environment.Remove(name);
         }
 
+        foreach (var (name, value) in environment)
+        {
+            start.Environment[name] = value;
+        }
+
         var ampd = new AmpdProcess(new Process { StartInfo = start });
         ampd._process.OutputDataReceived += ampd.Append;
         ampd._process.ErrorDataReceived += ampd.Append;
@@ -53,8 +61,8 @@ internal sealed partial class AmpdProcess : IDisposable
     }
 
     /// <summary>Starts a worker of a deployment.</summary>
-    public static AmpdProcess StartWorker(TestDeployment deployment, string nodeId) =>
-        Start(deployment.Folder, "worker", "--config", deployment.ConfigPath, "--node-id", nodeId);
+    public static AmpdProcess StartWorker(TestDeployment deployment, string nodeId, params (string Name, string Value)[] environment) =>
+        Start(deployment.Folder, environment, "worker", "--config", deployment.ConfigPath, "--node-id", nodeId);
 
     /// <summary>Runs it to its end and gives exit code and output.</summary>
     public static async Task<(int ExitCode, string Output)> RunAsync(string folder, params string[] arguments)

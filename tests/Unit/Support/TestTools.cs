@@ -37,6 +37,13 @@ internal static class TestTools
     private static string? ExistingDirectory(string package) =>
         Directory.Exists(Path.Combine(NodeModules, package)) ? package : null;
 
+    /// <summary>Why tests that need these programs cannot run; null when they can.</summary>
+    public static string? WhyNot(params IReadOnlyCollection<string> tools)
+    {
+        string[] missing = [.. tools.Where(tool => Find(tool) is null)];
+        return missing.Length > 0 ? $"needs {string.Join(", ", missing)}, which this machine does not have (./build.sh test installs it)" : null;
+    }
+
     private static string? ExistingFile(string path) =>
         File.Exists(Path.Combine(NodeModules, path)) ? Path.Combine(NodeModules, path) : null;
 
@@ -54,12 +61,13 @@ internal static class TestTools
 public class ToolFactAttribute : FactAttribute
 {
     /// <summary>Marks a test that needs <paramref name="tools"/>.</summary>
-    public ToolFactAttribute(params string[] tools)
-    {
-        var missing = tools.Where(tool => TestTools.Find(tool) is null).ToArray();
-        if (missing.Length > 0)
-        {
-            Skip = $"needs {string.Join(", ", missing)}, which this machine does not have (./build.sh test installs it)";
-        }
-    }
+    public ToolFactAttribute(params string[] tools) => Skip = TestTools.WhyNot(tools);
+}
+
+/// <summary>As <see cref="ToolFactAttribute"/>, for a test with parameters.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class ToolTheoryAttribute : TheoryAttribute
+{
+    /// <summary>Marks a test that needs <paramref name="tools"/>.</summary>
+    public ToolTheoryAttribute(params string[] tools) => Skip = TestTools.WhyNot(tools);
 }

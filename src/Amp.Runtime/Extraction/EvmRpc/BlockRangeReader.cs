@@ -33,7 +33,8 @@ internal sealed class BlockRangeReader : IAsyncDisposable
 
     private readonly Task _producer;
 
-    // Moving averages; before the first block is known, a guess that keeps many in flight.
+    // Moving averages that rise at once, since many blocks as large as the last may be on their way; before the first block is
+    // known, a guess that keeps many in flight.
     private long _rawBytesPerBlock = 256 << 10;
     private long _decodedBytesPerBlock = 1 << 20;
 
@@ -217,5 +218,5 @@ internal sealed class BlockRangeReader : IAsyncDisposable
     }
 
     private static void Average(ref long average, long sample) =>
-        Interlocked.Exchange(ref average, ((Interlocked.Read(ref average) * 3) + sample) / 4);
+        Interlocked.Exchange(ref average, Math.Max(sample, ((Interlocked.Read(ref average) * 15) + sample) / 16));
 }

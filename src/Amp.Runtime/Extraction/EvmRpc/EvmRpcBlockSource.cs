@@ -127,7 +127,8 @@ internal sealed class EvmRpcBlockSource : IBlockSource
 
     private void ReturnBatch(BlockBatch batch)
     {
-        if (_spareBatches.Count < MaxSpareBatches)
+        // What is spare is held by nobody and charged to nobody: a small part of the budget at most.
+        if (_spareBatches.Count < MaxSpareBatches && batch.ByteCount <= _options.MemoryBudget / (4 * MaxSpareBatches))
         {
             _spareBatches.Enqueue(batch);
         }
