@@ -1,0 +1,8 @@
+using System.CommandLine;
+using Amp.Bench;
+
+var root = new RootCommand("Measures Amp on this machine. Each benchmark prints a table and the conditions it ran under.")
+{
+    FollowBenchmark.Create(),
+};
+return await root.Parse(args).InvokeAsync();
