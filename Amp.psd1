@@ -15,6 +15,7 @@
     CmdletsToExport      = @(
         'Connect-Amp', 'Disconnect-Amp', 'Get-AmpConnection', 'New-AmpConfiguration', 'Test-AmpConfiguration', 'Initialize-AmpDatabase'
         'Start-AmpWorker', 'Stop-AmpWorker', 'Get-AmpWorker'
+        'Start-AmpController', 'Stop-AmpController'
         'New-AmpDatasetManifest', 'Register-AmpDataset', 'Get-AmpDataset', 'Get-AmpTable', 'Get-AmpFile'
         'Test-AmpTable', 'Repair-AmpTable', 'Restore-AmpTable'
         'Register-AmpProvider', 'Get-AmpProvider', 'Test-AmpProvider', 'Start-AmpDevChain', 'Stop-AmpDevChain'

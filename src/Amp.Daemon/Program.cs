@@ -4,6 +4,7 @@ using Amp.Daemon;
 var root = new RootCommand("Amp: extracts blockchain data into Parquet files, coordinated through PostgreSQL.")
 {
     WorkerCommand.Create(),
+    ControllerCommand.Create(),
     SoloCommand.Create(),
     MigrateCommand.Create(),
     DevChainCommand.Create(),

@@ -3,7 +3,7 @@ using Amp.Hosting;
 
 namespace Amp.Daemon;
 
-/// <summary><c>ampd solo</c>: a private PostgreSQL server and a worker, everything below one folder.</summary>
+/// <summary><c>ampd solo</c>: a private PostgreSQL server, a worker and a controller, everything below one folder.</summary>
 internal static class SoloCommand
 {
     public static Command Create()
@@ -19,13 +19,14 @@ internal static class SoloCommand
             Description = "The worker's name.",
             DefaultValueFactory = _ => "worker",
         };
-        var command = new Command("solo", "Runs a worker with a private PostgreSQL server until it is told to stop.") { ampDir, nodeId, logLevel };
+        var command = new Command("solo", "Runs a worker and a controller with a private PostgreSQL server until it is told to stop.") { ampDir, nodeId, logLevel };
         command.SetAction((arguments, cancellationToken) => CommandRunner.RunAsync(async () =>
         {
             using var loggers = CommandRunner.CreateLoggers(arguments.GetValue(logLevel));
             var id = WorkerHost.RequireNodeId(arguments.GetValue(nodeId));
             await using var deployment = await AmpDeployment.OpenSoloAsync(
                 Path.GetFullPath(arguments.GetValue(ampDir)!), loggers, cancellationToken);
+            await using var controller = await ControllerHost.StartAsync(deployment, loggers, cancellationToken);
             await WorkerHost.RunAsync(deployment, id, loggers, cancellationToken);
         }));
         return command;

@@ -1,6 +1,7 @@
 using Amp.Events;
 using Amp.Extraction.DevChains;
 using Amp.Hosting;
+using Amp.PowerShell.Controllers;
 using Amp.PowerShell.Workers;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -19,6 +20,9 @@ internal static class AmpSession
 
     /// <summary>Workers that run in this process, by node id.</summary>
     public static Owned<LocalWorker> Workers { get; } = new();
+
+    /// <summary>Controllers that run in this process, by metadata database.</summary>
+    public static Owned<LocalController> Controllers { get; } = new();
 
     /// <summary>Development chains that run in this process, by URL.</summary>
     public static Owned<DevChain> Chains { get; } = new();
@@ -65,6 +69,7 @@ internal static class AmpSession
     public static async Task StopAllAsync(Guid owner)
     {
         await Workers.StopAllAsync(owner);
+        await Controllers.StopAllAsync(owner);
         await Chains.StopAllAsync(owner);
         await Brokers.StopAllAsync(owner);
         await ReplaceAsync(null, Guid.Empty, connectionOwner => connectionOwner == owner, CancellationToken.None);

@@ -129,6 +129,13 @@ public sealed class LocalWorkerCompleter : NameCompleter
         [.. AmpSession.Workers.Keys.Select(nodeId => (nodeId, "runs in this process"))];
 }
 
+/// <summary>Completes the databases of controllers that run in this process.</summary>
+public sealed class LocalControllerCompleter : NameCompleter
+{
+    private protected override IReadOnlyList<(string Text, string Tooltip)> Candidates(IDictionary boundParameters) =>
+        [.. AmpSession.Controllers.Keys.Select(database => (database, "controller of this process"))];
+}
+
 /// <summary>Completes the URLs of development chains that run in this process.</summary>
 public sealed class LocalChainCompleter : NameCompleter
 {

@@ -1,5 +1,4 @@
 using System.Management.Automation;
-using System.Runtime.InteropServices;
 using Amp.Hosting;
 using Amp.PowerShell.Common;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -12,12 +11,10 @@ namespace Amp.PowerShell.Workers;
 /// </summary>
 [Cmdlet(VerbsLifecycle.Start, "AmpWorker", DefaultParameterSetName = ByConfiguration, SupportsShouldProcess = true)]
 [OutputType(typeof(AmpWorker))]
-public sealed class StartAmpWorkerCommand : AmpCmdlet
+public sealed class StartAmpWorkerCommand : ServiceCmdlet
 {
     private const string ByConfiguration = "Configuration";
     private const string BySolo = "Solo";
-
-    private volatile bool _terminated;
 
     /// <summary>
     /// The worker's unique name: a letter, then letters, digits, <c>_</c>, <c>-</c> or <c>.</c>; <c>AMP_NODE_ID</c> when
@@ -59,9 +56,12 @@ public sealed class StartAmpWorkerCommand : AmpCmdlet
         var ampDir = ResolvePath(AmpDir);
         RunOrThrow(async (pipeline, cancellationToken) =>
         {
-            await using var deployment = await OpenAsync(configPath, ampDir, location, cancellationToken);
+            await using var deployment = Solo
+                ? new DeploymentHold(await AmpDeployment.OpenSoloAsync(ampDir, NullLoggerFactory.Instance, cancellationToken))
+                : await OpenAsync(configPath, location, cancellationToken);
             var worker = await WorkerHost.StartAsync(deployment.Deployment, nodeId, NullLoggerFactory.Instance, cancellationToken);
-            AmpSession.Workers.Add(nodeId, new LocalWorker(worker, deployment.Share()), RunspaceId);
+            var controller = Solo ? await StartControllerAsync(deployment.Deployment, worker, cancellationToken) : null;
+            AmpSession.Workers.Add(nodeId, new LocalWorker(worker, controller, deployment.Share()), RunspaceId);
             var stays = false;
             try
             {
@@ -70,7 +70,7 @@ public sealed class StartAmpWorkerCommand : AmpCmdlet
                 stays = !Wait;
                 if (Wait)
                 {
-                    await WaitAsync(worker, cancellationToken);
+                    await WaitForServiceAsync(worker.WaitAsync, cancellationToken);
                 }
             }
             finally
@@ -82,22 +82,20 @@ public sealed class StartAmpWorkerCommand : AmpCmdlet
             }
         });
 
-        if (_terminated)
-        {
-            Host.SetShouldExit(0);
-        }
     }
 
-    private async Task WaitAsync(WorkerHost worker, CancellationToken cancellationToken)
+    // Nobody else would start failed jobs again.
+    private static async Task<ControllerHost> StartControllerAsync(AmpDeployment deployment, WorkerHost worker, CancellationToken cancellationToken)
     {
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        using var signal = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context =>
+        try
         {
-            context.Cancel = true;
-            _terminated = true;
-            stop.Cancel();
-        });
-        await worker.WaitAsync(stop.Token);
+            return await ControllerHost.StartAsync(deployment, NullLoggerFactory.Instance, cancellationToken);
+        }
+        catch
+        {
+            await worker.DisposeAsync();
+            throw;
+        }
     }
 
     private string RequireFreeNodeId()
@@ -115,22 +113,5 @@ public sealed class StartAmpWorkerCommand : AmpCmdlet
                 Target = nodeId,
                 RecommendedAction = $"Stop it with 'Stop-AmpWorker {nodeId}', or start another with a node id of its own.",
             };
-    }
-
-    private async Task<DeploymentHold> OpenAsync(
-        string? configPath, string ampDir, string location, CancellationToken cancellationToken)
-    {
-        if (Solo)
-        {
-            return new DeploymentHold(await AmpDeployment.OpenSoloAsync(ampDir, NullLoggerFactory.Instance, cancellationToken));
-        }
-
-        if (configPath is null && AmpSession.Current is { Configuration.IsFromFile: true })
-        {
-            return await AmpSession.GetAsync(location, RunspaceId, cancellationToken);
-        }
-
-        return new DeploymentHold(await AmpDeployment.OpenAsync(
-            AmpDeployment.FindConfiguration(configPath, location), NullLoggerFactory.Instance, cancellationToken));
     }
 }

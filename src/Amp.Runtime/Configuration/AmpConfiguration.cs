@@ -225,7 +225,7 @@ public sealed record AmpConfiguration
                 CollectorActive = values.Get(AmpSettings.CollectorActive),
             },
             Extraction = new ExtractionConfiguration((int)values.Get(AmpSettings.MemoryBudgetMb)),
-            Controller = new ControllerConfiguration(values.Get(AmpSettings.FailoverAfter)),
+            Controller = new ControllerConfiguration(values.Get(AmpSettings.FailoverAfter), values.Get(AmpSettings.MaxRetryDelay)),
             WorkerEvents = new WorkerEventsConfiguration(
                 values.Get(AmpSettings.EventsEnabled),
                 values.Get(AmpSettings.ProgressInterval),

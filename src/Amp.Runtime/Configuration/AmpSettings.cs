@@ -67,6 +67,10 @@ internal static class AmpSettings
         "controller.failover_after", SettingType.Duration(5, 86_400), TimeSpan.FromSeconds(30),
         "How long a worker may be silent before its jobs move to another one: seconds, or \"30s\", \"5m\".");
 
+    public static readonly Setting<TimeSpan> MaxRetryDelay = new(
+        "controller.max_retry_delay", SettingType.Duration(2, 86_400), TimeSpan.FromMinutes(10),
+        "Longest pause before a job that failed is scheduled again; the pause doubles from 2 s with each failure.");
+
     public static readonly Setting<bool> EventsEnabled = new(
         "worker_events.enabled", SettingType.Boolean, false, "Whether sync events are sent to Kafka.");
 
@@ -127,7 +131,7 @@ internal static class AmpSettings
         DatabaseUrl, DatabasePoolSize, DatabaseAutoMigrate,
         Compression, TargetFileBytes, MaxRowGroupMb, SegmentFlushInterval, BloomFilters, CompactorActive, CollectorActive,
         MemoryBudgetMb,
-        FailoverAfter,
+        FailoverAfter, MaxRetryDelay,
         EventsEnabled, ProgressInterval,
         KafkaBrokers, KafkaTopic, KafkaPartitions, SaslMechanism, SaslUsername, SaslPassword,
         TlsEnabled, TlsCaFile, TlsCertificateFile, TlsKeyFile,

@@ -37,7 +37,8 @@ public sealed record ExtractionConfiguration(int MemoryBudgetMb);
 
 /// <summary>The controller.</summary>
 /// <param name="FailoverAfter">How long a worker may be silent before its jobs move to another one.</param>
-public sealed record ControllerConfiguration(TimeSpan FailoverAfter);
+/// <param name="MaxRetryDelay">Longest pause before a job that failed is scheduled again.</param>
+public sealed record ControllerConfiguration(TimeSpan FailoverAfter, TimeSpan MaxRetryDelay);
 
 /// <summary>Sync events.</summary>
 /// <param name="Enabled">Whether they are sent.</param>

@@ -58,6 +58,10 @@ public sealed partial class JobsTable
     /// <exception cref="AmpException"><c>JobNotFound</c>, <c>JobStateConflict</c>, <c>WorkerNotFound</c>.</exception>
     public Task RescheduleAsync(
         long jobId, string? nodeId = null, IReadOnlyCollection<AmpJobStatus>? from = null, CancellationToken cancellationToken = default) =>
+        RescheduleAsync(jobId, nodeId, from, null, cancellationToken);
+
+    internal Task RescheduleAsync(
+        long jobId, string? nodeId, IReadOnlyCollection<AmpJobStatus>? from, NpgsqlTransaction? transaction, CancellationToken cancellationToken) =>
         _database.RunInTransactionAsync($"rescheduling job {jobId}", async connection =>
         {
             await connection.ExecuteAsync("SELECT 1 FROM jobs_status WHERE job_id = $1 FOR UPDATE", [jobId], cancellationToken);
@@ -73,12 +77,9 @@ public sealed partial class JobsTable
                 throw JobErrors.WorkerNotFound(target);
             }
 
-            var descriptor = await connection.ScalarAsync<string>(
-                "SELECT detail::text FROM job_events WHERE job_id = $1 AND event_type = 'SCHEDULED' ORDER BY id DESC LIMIT 1",
-                [jobId], cancellationToken);
-            await WriteScheduledAsync(connection, jobId, target, descriptor, cancellationToken);
+            await WriteScheduledAsync(connection, jobId, target, await LatestDescriptorAsync(connection, jobId, cancellationToken), cancellationToken);
             return true;
-        }, null, cancellationToken);
+        }, transaction, cancellationToken);
 
     /// <summary>Asks for a job to stop and notifies its worker.</summary>
     /// <returns>False when it is stopping already.</returns>

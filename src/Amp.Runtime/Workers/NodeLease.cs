@@ -13,10 +13,14 @@ namespace Amp.Workers;
 /// </summary>
 internal sealed class NodeLease : IAsyncDisposable
 {
+    /// <summary>A worker without a heartbeat for so long is taken for one that is not active.</summary>
+    private static readonly TimeSpan Silence = TimeSpan.FromSeconds(5);
+
     private readonly MetadataDatabase _database;
     private readonly string _nodeId;
     private readonly AmpBuildInfo _build;
     private readonly TimeSpan _interval;
+    private readonly Action _recovered;
     private readonly ILogger _logger;
     private readonly ManualResetEventSlim _stop = new();
     private readonly TaskCompletionSource<DateTimeOffset> _started = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -26,12 +30,19 @@ internal sealed class NodeLease : IAsyncDisposable
     private (int Pid, DateTime StartedAt) _session;
     private volatile Exception? _fault;
 
-    public NodeLease(MetadataDatabase database, string nodeId, AmpBuildInfo build, TimeSpan interval, ILogger logger)
+    /// <param name="database">The metadata database.</param>
+    /// <param name="nodeId">The worker's name.</param>
+    /// <param name="build">What it registers with.</param>
+    /// <param name="interval">How often the heartbeat is renewed.</param>
+    /// <param name="recovered">Told, on the heartbeat's thread, when it goes on after a silence.</param>
+    /// <param name="logger">Told of losses and recoveries.</param>
+    public NodeLease(MetadataDatabase database, string nodeId, AmpBuildInfo build, TimeSpan interval, Action recovered, ILogger logger)
     {
         _database = database;
         _nodeId = nodeId;
         _build = build;
         _interval = interval;
+        _recovered = recovered;
         _logger = logger;
     }
 
@@ -99,6 +110,7 @@ internal sealed class NodeLease : IAsyncDisposable
     {
         var clock = Stopwatch.StartNew();
         var next = TimeSpan.Zero;
+        var last = TimeSpan.Zero;
         while (true)
         {
             next += _interval;
@@ -131,6 +143,13 @@ internal sealed class NodeLease : IAsyncDisposable
                 }
 
                 _fault = null;
+                if (clock.Elapsed - last > Silence)
+                {
+                    // A frozen process, or a long outage: its jobs may be another's by now.
+                    _recovered();
+                }
+
+                last = clock.Elapsed;
             }
             catch (Exception e) when (DatabaseErrors.IsDatabase(e) || e is InvalidOperationException or IOException)
             {

@@ -75,7 +75,8 @@ public sealed class WorkerService : IAsyncDisposable
 
         try
         {
-            _lease = new NodeLease(_database, NodeId, _build, _options.HeartbeatInterval, _logger);
+            _lease = new NodeLease(
+                _database, NodeId, _build, _options.HeartbeatInterval, () => _wakes.Writer.TryWrite(Wake.Reconcile), _logger);
             _registeredAt = await _lease.AcquireAsync().WaitAsync(cancellationToken);
             _listener = new JobNotificationListener(_database, NodeId,
                 (jobId, action) => _wakes.Writer.TryWrite(new Wake(jobId, action)),

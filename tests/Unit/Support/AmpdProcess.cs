@@ -7,7 +7,10 @@ namespace Amp.Support;
 /// <summary>The program <c>ampd</c> as a process of its own. Disposing it kills it.</summary>
 internal sealed partial class AmpdProcess : IDisposable
 {
+    private const int KillSignal = 9;
     private const int TerminateSignal = 15;
+    private static readonly int StopSignal = OperatingSystem.IsMacOS() ? 17 : 19;
+    private static readonly int ContinueSignal = OperatingSystem.IsMacOS() ? 19 : 18;
 
     private readonly Process _process;
     private readonly StringBuilder _output = new();
@@ -64,6 +67,9 @@ internal sealed partial class AmpdProcess : IDisposable
     public static AmpdProcess StartWorker(TestDeployment deployment, string nodeId, params (string Name, string Value)[] environment) =>
         Start(deployment.Folder, environment, "worker", "--config", deployment.ConfigPath, "--node-id", nodeId);
 
+    /// <summary>Starts a controller of a deployment.</summary>
+    public static AmpdProcess StartController(TestDeployment deployment) => Start(deployment.Folder, "controller", "--config", deployment.ConfigPath);
+
     /// <summary>Runs it to its end and gives exit code and output.</summary>
     public static async Task<(int ExitCode, string Output)> RunAsync(string folder, params string[] arguments)
     {
@@ -80,6 +86,15 @@ internal sealed partial class AmpdProcess : IDisposable
 
     /// <summary>Asks it to end, with SIGTERM.</summary>
     public void Terminate() => Assert.Equal(0, Signal(_process.Id, TerminateSignal));
+
+    /// <summary>Stops it in its tracks, with SIGSTOP.</summary>
+    public void Freeze() => Assert.Equal(0, Signal(_process.Id, StopSignal));
+
+    /// <summary>Lets it go on.</summary>
+    public void Thaw() => Assert.Equal(0, Signal(_process.Id, ContinueSignal));
+
+    /// <summary>Kills any process with SIGKILL.</summary>
+    public static void Kill(int process) => Assert.Equal(0, Signal(process, KillSignal));
 
     /// <summary>Waits until it has ended by itself and gives its exit code.</summary>
     public async Task<int> WaitForExitAsync(TimeSpan limit)

@@ -36,12 +36,16 @@ internal sealed class TestDeployment : IAsyncDisposable
     public string DataDir => Deployment.Configuration.DataDir;
 
     /// <summary>Makes a deployment with segments of a few blocks, so that there are many; settings given go before that.</summary>
-    public static async Task<TestDeployment> CreateAsync(PostgresFixture postgres, params (string Key, string Value)[] settings)
+    public static async Task<TestDeployment> CreateAsync(PostgresFixture postgres, params (string Key, string Value)[] settings) =>
+        await CreateAsync(await postgres.CreateEmptyAsync(), settings);
+
+    /// <summary>Makes one on an empty database.</summary>
+    public static async Task<TestDeployment> CreateAsync(string databaseUrl, params (string Key, string Value)[] settings)
     {
         var folder = Path.Combine(Path.GetTempPath(), $"amp-e2e-{Guid.NewGuid():N}");
         var values = new Dictionary<string, string>
         {
-            ["metadata_db.url"] = await postgres.CreateEmptyAsync(),
+            ["metadata_db.url"] = databaseUrl,
             ["writer.bytes"] = "10000",
             ["writer.segment_flush_interval_secs"] = "0.5",
         };
