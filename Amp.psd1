@@ -16,10 +16,11 @@
         'Connect-Amp', 'Disconnect-Amp', 'Get-AmpConnection', 'New-AmpConfiguration', 'Test-AmpConfiguration', 'Initialize-AmpDatabase'
         'Start-AmpWorker', 'Stop-AmpWorker', 'Get-AmpWorker'
         'Start-AmpController', 'Stop-AmpController'
-        'New-AmpDatasetManifest', 'Register-AmpDataset', 'Get-AmpDataset', 'Get-AmpTable', 'Get-AmpFile'
+        'New-AmpDatasetManifest', 'Register-AmpDataset', 'Get-AmpDataset', 'Remove-AmpDataset', 'Get-AmpTable', 'Get-AmpFile'
         'Test-AmpTable', 'Repair-AmpTable', 'Restore-AmpTable'
-        'Register-AmpProvider', 'Get-AmpProvider', 'Test-AmpProvider', 'Start-AmpDevChain', 'Stop-AmpDevChain'
-        'Start-AmpJob', 'Get-AmpJob', 'Wait-AmpJob', 'Stop-AmpJob', 'Get-AmpJobProgress', 'Watch-AmpJobProgress'
+        'Register-AmpProvider', 'Get-AmpProvider', 'Test-AmpProvider', 'Remove-AmpProvider', 'Start-AmpDevChain', 'Stop-AmpDevChain'
+        'Start-AmpJob', 'Get-AmpJob', 'Wait-AmpJob', 'Stop-AmpJob', 'Restart-AmpJob', 'Remove-AmpJob', 'Get-AmpJobEvent'
+        'Get-AmpJobProgress', 'Watch-AmpJobProgress'
         'Get-AmpSyncEvent', 'Start-AmpDevBroker', 'Stop-AmpDevBroker'
     )
     PrivateData          = @{

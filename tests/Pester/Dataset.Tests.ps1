@@ -158,3 +158,23 @@ Describe 'Get-AmpFile' {
         Assert-View (Get-AmpFile) Name, Table, Start, End, Size, Canonical
     }
 }
+
+Describe 'Remove-AmpDataset' {
+    It 'removes names and versions, and keeps tables, files and manifest' {
+        $hash = (Get-AmpDataset demo/devnet).ManifestHash
+        Remove-AmpDataset demo/devnet -WhatIf
+        Get-AmpDataset demo/devnet | Should -Not -BeNullOrEmpty
+        Get-AmpDataset demo/devnet | Remove-AmpDataset -Confirm:$false
+        Get-AmpDataset demo/d* | Should -BeNullOrEmpty
+        Get-AmpFile demo/devnet | ForEach-Object { $_.FullName | Should -Exist }
+        (New-AmpDatasetManifest devnet | Register-AmpDataset demo/devnet).ManifestHash | Should -Be $hash
+        Test-AmpTable demo/devnet -Quiet | Should -BeTrue
+    }
+
+    It 'refuses <Name>' -ForEach @(
+        @{ Name = 'a dataset that there is not'; Command = { Remove-AmpDataset demo/nothing -Confirm:$false }; Id = 'AmpDatasetNotFound'; Category = 'ObjectNotFound' }
+        @{ Name = 'a single version'; Command = { Remove-AmpDataset demo/devnet@dev -Confirm:$false }; Id = 'AmpDatasetVersionInvalid'; Category = 'InvalidArgument' }
+    ) {
+        Assert-CommandError $Command -Id $Id -Category $Category
+    }
+}

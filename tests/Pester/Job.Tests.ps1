@@ -204,3 +204,75 @@ Describe 'Stop-AmpJob' {
         Assert-CommandError { Stop-AmpJob 999 } -Id AmpJobNotFound -Category ObjectNotFound -Target 999
     }
 }
+
+Describe 'Get-AmpJobEvent' {
+    It 'gives the life of a job, in order' {
+        $events = Get-AmpJob $done.JobId | Get-AmpJobEvent
+        $events[0] | Should -BeOfType Amp.AmpJobEvent
+        $events[0].Status | Should -Be Scheduled
+        $events[-1].Status | Should -Be Completed
+        ($events[0].Detail | ConvertFrom-Json).kind | Should -Be materialize-raw
+        $events.EventId | Sort-Object | Should -Be $events.EventId
+    }
+
+    It 'says which job is not there' {
+        Assert-CommandError { Get-AmpJobEvent 999 } -Id AmpJobNotFound -Category ObjectNotFound -Target 999
+    }
+
+    It 'looks like this' {
+        Assert-View (Get-AmpJobEvent $done.JobId) EventId, JobId, Status, NodeId, Created, Detail
+    }
+}
+
+Describe 'Restart-AmpJob' {
+    BeforeAll {
+        $slow = Start-AmpJob demo/slow 299
+    }
+
+    It 'schedules a job that has ended again, under its number and with its settings' {
+        $before = Get-AmpJob $done.JobId
+        $job = Get-AmpJob $done.JobId | Restart-AmpJob | Wait-AmpJob
+        $job.JobId | Should -Be $before.JobId
+        $job.Status | Should -Be Completed
+        $job.Attempts | Should -Be ($before.Attempts + 1)
+        $job.Descriptor | Should -Be $before.Descriptor
+    }
+
+    It 'refuses <Name>' -ForEach @(
+        @{ Name = 'a job that runs'; Command = { Restart-AmpJob $slow.JobId }; Id = 'AmpJobStateConflict'; Category = 'InvalidOperation' }
+        @{ Name = 'a job that there is not'; Command = { Restart-AmpJob 999 }; Id = 'AmpJobNotFound'; Category = 'ObjectNotFound' }
+        @{ Name = 'a worker that there is not'; Command = { Restart-AmpJob $done.JobId -Worker nobody }; Id = 'AmpWorkerNotFound'; Category = 'ObjectNotFound' }
+    ) {
+        Assert-CommandError $Command -Id $Id -Category $Category
+    }
+
+    It 'does nothing with -WhatIf' {
+        $before = (Get-AmpJob $done.JobId).Attempts
+        Restart-AmpJob $done.JobId -WhatIf | Should -BeNullOrEmpty
+        (Get-AmpJob $done.JobId).Attempts | Should -Be $before
+    }
+}
+
+Describe 'Remove-AmpJob' {
+    It 'refuses a job that runs' {
+        Assert-CommandError { Remove-AmpJob $slow.JobId } -Id AmpJobNotTerminal -Category InvalidOperation -Target $slow.JobId
+        Get-AmpJob $slow.JobId | Should -Not -BeNullOrEmpty
+    }
+
+    It 'removes jobs that have ended, and keeps what they wrote' {
+        $files = @(Get-AmpFile demo/devnet).Count
+        Get-AmpJob -Dataset demo/devnet | Remove-AmpJob -WhatIf
+        Get-AmpJob -Dataset demo/devnet | Should -Not -BeNullOrEmpty
+        Get-AmpJob -Dataset demo/devnet | Remove-AmpJob
+        Get-AmpJob -Dataset demo/devnet | Should -BeNullOrEmpty
+        @(Get-AmpFile demo/devnet).Count | Should -Be $files
+        Assert-CommandError { Remove-AmpJob $done.JobId } -Id AmpJobNotFound -Category ObjectNotFound -Target $done.JobId
+    }
+}
+
+Describe 'Remove-AmpDataset' {
+    It 'refuses a dataset that a job extracts' {
+        Assert-CommandError { Remove-AmpDataset demo/slow -Confirm:$false } -Id AmpDatasetInUse -Category InvalidOperation -Target demo/slow
+        Get-AmpDataset demo/slow | Should -Not -BeNullOrEmpty
+    }
+}

@@ -24,7 +24,8 @@ Describe 'Amp' {
     }
 
     It 'declares what each cmdlet gives, where it gives something' {
-        $silent = 'Disconnect-Amp', 'Initialize-AmpDatabase', 'Stop-AmpWorker', 'Stop-AmpDevChain', 'Stop-AmpDevBroker'
+        $silent = 'Disconnect-Amp', 'Initialize-AmpDatabase', 'Stop-AmpWorker', 'Stop-AmpController', 'Stop-AmpDevChain', 'Stop-AmpDevBroker',
+            'Remove-AmpJob', 'Remove-AmpDataset', 'Remove-AmpProvider'
         Get-Command -Module Amp | Where-Object { -not $_.OutputType -and $_.Name -notin $silent } | Should -BeNullOrEmpty
     }
 

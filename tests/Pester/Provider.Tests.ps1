@@ -192,3 +192,14 @@ Describe 'Start-AmpDevChain, Stop-AmpDevChain' {
         Assert-View $deployment.Chain Url, ChainId, Head, Seed
     }
 }
+
+Describe 'Remove-AmpProvider' {
+    It 'removes the file of a provider from the pipeline' {
+        $provider = Register-AmpProvider gone devnet http://127.0.0.1:1
+        $provider | Remove-AmpProvider -WhatIf
+        $provider.Path | Should -Exist
+        $provider | Remove-AmpProvider
+        $provider.Path | Should -Not -Exist
+        Assert-CommandError { Remove-AmpProvider gone } -Id AmpProviderNotFound -Category ObjectNotFound -Target gone
+    }
+}

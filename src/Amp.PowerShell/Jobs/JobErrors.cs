@@ -11,7 +11,7 @@ internal static class JobErrors
             {
                 Target = jobId,
                 RecommendedAction = status == AmpJobStatus.Error
-                    ? "Mend the cause and start the job again; it goes on where it stopped."
+                    ? $"A controller schedules it again after a while; 'Restart-AmpJob {jobId}' does so at once. It goes on where it stopped."
                     : $"See 'Get-AmpJob {jobId} | Format-List'; a retry without a change would fail the same way.",
             };
 }

@@ -29,6 +29,11 @@ public sealed class AmpProviders
     public async Task<AmpProvider> RegisterAsync(ProviderConfig provider, bool overwrite, CancellationToken cancellationToken) =>
         provider.ToContract(await _store.SaveAsync(provider, overwrite, cancellationToken));
 
+    /// <summary>Removes a provider's file; jobs that run keep what they have read of it.</summary>
+    /// <param name="name">The provider's name.</param>
+    /// <exception cref="AmpException"><c>ProviderNotFound</c> and others of <see cref="ProviderStore"/>.</exception>
+    public void Remove(string name) => _store.Remove(name);
+
     /// <summary>Asks a provider's node who it is. What is wrong with it stands in the result, never in an exception.</summary>
     /// <param name="name">The provider's name.</param>
     /// <param name="cancellationToken">Gives up.</param>

@@ -101,6 +101,50 @@ internal sealed class DatabaseAmpClient(AmpConfiguration configuration, Metadata
     }
 
     /// <inheritdoc/>
+    public async IAsyncEnumerable<AmpJobEvent> GetJobEventsAsync(long jobId, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await GetJobAsync(jobId, cancellationToken);
+        foreach (var transition in await database.Jobs.EventsAsync(jobId, cancellationToken))
+        {
+            yield return transition;
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task<AmpJob> RestartJobAsync(long jobId, string? worker, CancellationToken cancellationToken)
+    {
+        var job = await GetJobAsync(jobId, cancellationToken);
+        var isOwnActive = worker is null && await database.Workers.GetAsync(job.NodeId, cancellationToken) is { IsActive: true };
+        var nodeId = isOwnActive ? job.NodeId : await new JobScheduler(database).ChooseAsync(worker, cancellationToken);
+        await database.Jobs.RescheduleAsync(jobId, nodeId, JobStatusText.Terminal, cancellationToken);
+        return await GetJobAsync(jobId, cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public Task RemoveJobAsync(long jobId, CancellationToken cancellationToken) => database.Jobs.DeleteAsync(jobId, cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<int> RemoveJobsAsync(IReadOnlyCollection<AmpJobStatus> statuses, CancellationToken cancellationToken) =>
+        database.Jobs.DeleteAsync(statuses, cancellationToken);
+
+    /// <inheritdoc/>
+    public async Task RemoveDatasetAsync(DatasetReference dataset, CancellationToken cancellationToken)
+    {
+        var active = await database.Jobs.ListAsync(
+            new JobFilter { DatasetNamespace = dataset.Namespace, DatasetName = dataset.Name, Statuses = JobStatusText.Active }, cancellationToken);
+        if (active.Count > 0)
+        {
+            throw new AmpException("DatasetInUse", AmpErrorKind.InvalidState, $"{dataset.Dataset} cannot be removed: job {active[0].JobId} extracts it.")
+            {
+                Target = dataset.Dataset,
+                RecommendedAction = $"Stop it and wait for its end first: Stop-AmpJob {active[0].JobId} -PassThru | Wait-AmpJob",
+            };
+        }
+
+        await database.Manifests.RemoveAsync(dataset.Namespace, dataset.Name, cancellationToken);
+    }
+
+    /// <inheritdoc/>
     public async Task<AmpDataset> RegisterDatasetAsync(DatasetReference dataset, string manifestJson, CancellationToken cancellationToken)
     {
         // Checkpoint: all of this refuses before anything is stored.

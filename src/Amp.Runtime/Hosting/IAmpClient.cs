@@ -30,6 +30,30 @@ public interface IAmpClient : IAsyncDisposable
     /// <summary>Asks for a job to be stopped; throws <c>JobNotFound</c> or, when it has ended, <c>JobAlreadyTerminated</c>.</summary>
     Task<AmpJob> StopJobAsync(long jobId, CancellationToken cancellationToken);
 
+    /// <summary>A job's transitions, oldest first; throws <c>JobNotFound</c>.</summary>
+    IAsyncEnumerable<AmpJobEvent> GetJobEventsAsync(long jobId, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Schedules a job that has ended again, with the same settings. Throws <c>JobNotFound</c>, <c>JobStateConflict</c> when it has not
+    /// ended, <c>NoActiveWorker</c>, <c>WorkerNotFound</c>.
+    /// </summary>
+    /// <param name="jobId">The job.</param>
+    /// <param name="worker">Worker to use, as for <see cref="StartJobRequest.Worker"/>; null for its own if active, else the least loaded one.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    Task<AmpJob> RestartJobAsync(long jobId, string? worker, CancellationToken cancellationToken);
+
+    /// <summary>Removes a job that has ended, with its events; files stay. Throws <c>JobNotFound</c>, <c>JobNotTerminal</c>.</summary>
+    Task RemoveJobAsync(long jobId, CancellationToken cancellationToken);
+
+    /// <summary>Removes all jobs in some states, which must be states of jobs that have ended, and says how many.</summary>
+    Task<int> RemoveJobsAsync(IReadOnlyCollection<AmpJobStatus> statuses, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Removes a dataset with all its versions; tables and files stay. Throws <c>DatasetNotFound</c>, or <c>DatasetInUse</c> when an
+    /// active job extracts it.
+    /// </summary>
+    Task RemoveDatasetAsync(DatasetReference dataset, CancellationToken cancellationToken);
+
     /// <summary>Stores a manifest and tags it with the reference's version (<c>dev</c> when it names none).</summary>
     /// <param name="dataset">Namespace, name and version to register it as.</param>
     /// <param name="manifestJson">The manifest.</param>

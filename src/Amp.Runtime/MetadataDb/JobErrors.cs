@@ -25,7 +25,11 @@ internal static class JobErrors
         };
 
     public static AmpException StateConflict(long jobId, AmpJobStatus wanted, AmpJobStatus actual) =>
-        new JobStateException(actual, $"Job {jobId} cannot become {wanted.ToText()}: it is {actual.ToText()}.") { Target = jobId };
+        new JobStateException(actual, $"Job {jobId} cannot become {wanted.ToText()}: it is {actual.ToText()}.")
+        {
+            Target = jobId,
+            RecommendedAction = $"Wait for its end with Wait-AmpJob {jobId}, or ask for it with Stop-AmpJob {jobId}.",
+        };
 
     public static AmpException ActiveConflict(long jobId) =>
         new("ActiveJobConflict", AmpErrorKind.Conflict,

@@ -128,6 +128,16 @@ public sealed class ManifestsTable
             return hash ?? throw await NotFoundAsync(connection, datasetNamespace, datasetName, version, cancellationToken);
         }, null, cancellationToken);
 
+    /// <summary>Removes a dataset with all its versions; manifests, tables and files stay.</summary>
+    /// <exception cref="AmpException"><c>DatasetNotFound</c>.</exception>
+    public Task RemoveAsync(string datasetNamespace, string datasetName, CancellationToken cancellationToken = default) =>
+        _database.RunAsync($"removing {datasetNamespace}/{datasetName}", async connection =>
+            await connection.ExecuteAsync(
+                "DELETE FROM dataset_manifests WHERE namespace = $1 AND name = $2", [datasetNamespace, datasetName], cancellationToken) > 0
+                ? true
+                : throw await NotFoundAsync(connection, datasetNamespace, datasetName, null, cancellationToken),
+            null, cancellationToken);
+
     /// <summary>Says where a manifest is stored; null when it is not registered.</summary>
     public Task<ManifestFile?> FindAsync(string manifestHash, CancellationToken cancellationToken = default) =>
         _database.RunAsync($"reading manifest {manifestHash}", async connection =>
