@@ -12,6 +12,9 @@ public sealed record AmpController
     /// <summary>Whether it is the one that retries and moves jobs.</summary>
     public required bool IsLeader { get; init; }
 
+    /// <summary>Where its Admin API answers; null when it has none (solo mode, where the address is taken).</summary>
+    public string? AdminApi { get; init; }
+
     /// <summary>What last went wrong; null when nothing is wrong.</summary>
     public string? LastError { get; init; }
 }

@@ -10,7 +10,7 @@ internal static class ControllerCommand
     {
         var config = Options.Config();
         var logLevel = Options.LogLevel();
-        var command = new Command("controller", "Retries failed jobs and moves the jobs of silent workers, until it is told to stop.") { config, logLevel };
+        var command = new Command("controller", "Retries failed jobs, moves the jobs of silent workers and serves the Admin API, until it is told to stop.") { config, logLevel };
         command.SetAction((arguments, cancellationToken) => CommandRunner.RunAsync(async () =>
         {
             using var loggers = CommandRunner.CreateLoggers(arguments.GetValue(logLevel));

@@ -26,7 +26,7 @@ internal static class SoloCommand
             var id = WorkerHost.RequireNodeId(arguments.GetValue(nodeId));
             await using var deployment = await AmpDeployment.OpenSoloAsync(
                 Path.GetFullPath(arguments.GetValue(ampDir)!), loggers, cancellationToken);
-            await using var controller = await ControllerHost.StartAsync(deployment, loggers, cancellationToken);
+            await using var controller = await ControllerHost.StartSoloAsync(deployment, loggers, cancellationToken);
             await WorkerHost.RunAsync(deployment, id, loggers, cancellationToken);
         }));
         return command;

@@ -89,7 +89,7 @@ public sealed class StartAmpWorkerCommand : ServiceCmdlet
     {
         try
         {
-            return await ControllerHost.StartAsync(deployment, NullLoggerFactory.Instance, cancellationToken);
+            return await ControllerHost.StartSoloAsync(deployment, NullLoggerFactory.Instance, cancellationToken);
         }
         catch
         {

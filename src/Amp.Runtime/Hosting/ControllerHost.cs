@@ -1,32 +1,48 @@
 using Amp.Controller;
+using Amp.Hosting.AdminApi;
 using Microsoft.Extensions.Logging;
 
 namespace Amp.Hosting;
 
-/// <summary>A controller running in this process until it is disposed.</summary>
+/// <summary>A controller with its Admin API, running in this process until it is disposed.</summary>
 public sealed class ControllerHost : IAsyncDisposable
 {
     private readonly AmpDeployment _deployment;
     private readonly ControllerService _controller;
+    private readonly AdminApiServer? _api;
 
-    private ControllerHost(AmpDeployment deployment, ControllerService controller)
+    private ControllerHost(AmpDeployment deployment, ControllerService controller, AdminApiServer? api)
     {
         _deployment = deployment;
         _controller = controller;
+        _api = api;
     }
 
-    /// <summary>Starts a controller; it leads, or waits for the lead, when the task ends.</summary>
+    /// <summary>Starts a controller; it leads, or waits for the lead, and its Admin API answers, when the task ends.</summary>
     /// <param name="deployment">Where it works; must outlive the controller.</param>
     /// <param name="loggers">Makes loggers.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    /// <exception cref="AmpException">Errors of the database.</exception>
-    public static async Task<ControllerHost> StartAsync(AmpDeployment deployment, ILoggerFactory loggers, CancellationToken cancellationToken)
+    /// <exception cref="AmpException"><c>AdminApiAddressUnavailable</c>; errors of the database.</exception>
+    public static Task<ControllerHost> StartAsync(AmpDeployment deployment, ILoggerFactory loggers, CancellationToken cancellationToken) =>
+        StartAsync(deployment, loggers, isSolo: false, cancellationToken);
+
+    /// <summary>
+    /// Starts the controller of solo mode, beside a worker. Where its address is taken, by the solo mode of another folder for
+    /// instance, it does without an Admin API.
+    /// </summary>
+    /// <inheritdoc cref="StartAsync(AmpDeployment, ILoggerFactory, CancellationToken)"/>
+    public static Task<ControllerHost> StartSoloAsync(AmpDeployment deployment, ILoggerFactory loggers, CancellationToken cancellationToken) =>
+        StartAsync(deployment, loggers, isSolo: true, cancellationToken);
+
+    private static async Task<ControllerHost> StartAsync(
+        AmpDeployment deployment, ILoggerFactory loggers, bool isSolo, CancellationToken cancellationToken)
     {
+        var api = StartApi(deployment, isSolo, loggers.CreateLogger<AdminApiServer>());
         var settings = deployment.Configuration.Controller;
         var controller = new ControllerService(
             deployment.Database, new ControllerOptions { FailoverAfter = settings.FailoverAfter, MaxRetryDelay = settings.MaxRetryDelay },
             loggers.CreateLogger<ControllerService>());
-        var host = new ControllerHost(deployment, controller);
+        var host = new ControllerHost(deployment, controller, api);
         try
         {
             await controller.StartAsync(cancellationToken);
@@ -43,7 +59,7 @@ public sealed class ControllerHost : IAsyncDisposable
     /// <param name="deployment">Where it works.</param>
     /// <param name="loggers">Makes loggers.</param>
     /// <param name="stop">Tells it to stop.</param>
-    /// <exception cref="AmpException">As <see cref="StartAsync"/>.</exception>
+    /// <exception cref="AmpException">As <see cref="StartAsync(AmpDeployment, ILoggerFactory, CancellationToken)"/>.</exception>
     public static async Task RunAsync(AmpDeployment deployment, ILoggerFactory loggers, CancellationToken stop)
     {
         await using var host = await StartAsync(deployment, loggers, stop);
@@ -56,9 +72,31 @@ public sealed class ControllerHost : IAsyncDisposable
         MetadataDb = _deployment.Connection.MetadataDb,
         State = _controller.State.ToString(),
         IsLeader = _controller.State is ControllerState.Leading,
+        AdminApi = _api?.Url.ToString(),
         LastError = _controller.LastError?.Message,
     };
 
     /// <summary>Stops it; another one takes over.</summary>
-    public ValueTask DisposeAsync() => _controller.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        if (_api is not null)
+        {
+            await _api.DisposeAsync();
+        }
+
+        await _controller.DisposeAsync();
+    }
+
+    private static AdminApiServer? StartApi(AmpDeployment deployment, bool isSolo, ILogger logger)
+    {
+        try
+        {
+            return AdminApiServer.Start(deployment, logger);
+        }
+        catch (AmpException e) when (isSolo && e.ErrorCode == "AdminApiAddressUnavailable")
+        {
+            AdminApi.Log.DoesWithout(logger, e.Message);
+            return null;
+        }
+    }
 }

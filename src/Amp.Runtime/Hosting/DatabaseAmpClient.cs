@@ -24,7 +24,7 @@ internal sealed class DatabaseAmpClient(AmpConfiguration configuration, Metadata
     public async IAsyncEnumerable<AmpJob> GetJobsAsync(JobQuery query, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var left = query.Limit ?? int.MaxValue;
-        long? before = null;
+        var before = query.BeforeJobId;
         while (left > 0)
         {
             var filter = new JobFilter { Statuses = query.Status.Count == 0 ? null : query.Status, BeforeJobId = before, Limit = Math.Min(left, JobPage) };

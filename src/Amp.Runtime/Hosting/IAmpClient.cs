@@ -78,6 +78,9 @@ public sealed record JobQuery
     /// <summary>States to list; all when empty.</summary>
     public IReadOnlyList<AmpJobStatus> Status { get; init; } = [];
 
+    /// <summary>Only jobs of a lower number: those after a page that ended with it.</summary>
+    public long? BeforeJobId { get; init; }
+
     /// <summary>At most so many; null for all.</summary>
     public int? Limit { get; init; }
 }

@@ -111,7 +111,8 @@ public sealed class FleetTests(PostgresFixture postgres)
 
     private static async Task<TestDeployment> PrepareAsync(string databaseUrl, Uri chain, params string[] datasets)
     {
-        var deployment = await TestDeployment.CreateAsync(databaseUrl, ("controller.failover_after", "5"), ("controller.max_retry_delay", "2"));
+        var deployment = await TestDeployment.CreateAsync(databaseUrl, ("controller.failover_after", "5"), ("controller.max_retry_delay", "2"),
+            ("admin_api_addr", $"127.0.0.1:{TestTools.FreePort()}"));
         await deployment.RegisterProviderAsync(chain);
         foreach (var dataset in datasets)
         {
@@ -133,6 +134,7 @@ public sealed class FleetTests(PostgresFixture postgres)
         private readonly Func<AmpdProcess>[] _starts;
         private readonly AmpdProcess[] _processes;
         private readonly List<string> _happened = [];
+        private readonly int[] _ports = [TestTools.FreePort(), TestTools.FreePort()];
 
         public Chaos(TestDeployment deployment, int seed)
         {
@@ -142,8 +144,8 @@ public sealed class FleetTests(PostgresFixture postgres)
             _starts =
             [
                 .. Nodes.Select(node => (Func<AmpdProcess>)(() => AmpdProcess.StartWorker(deployment, node))),
-                () => AmpdProcess.StartController(deployment),
-                () => AmpdProcess.StartController(deployment),
+                () => AmpdProcess.StartController(deployment, _ports[0]),
+                () => AmpdProcess.StartController(deployment, _ports[1]),
             ];
             _processes = [.. _starts.Select(start => start())];
         }
@@ -192,8 +194,7 @@ public sealed class FleetTests(PostgresFixture postgres)
                 case 4:
                     // PostgreSQL ends all sessions and recovers when one of its processes dies.
                     _happened.Add("crashed the database");
-                    await TryAsync(async connection => AmpdProcess.Kill((int)await connection.ScalarAsync<long>(
-                        "SELECT pid::bigint FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() LIMIT 1", [], CancellationToken.None)));
+                    await TryAsync(async connection => AmpdProcess.Kill((int)await connection.ScalarAsync<long>("SELECT pg_backend_pid()::bigint", [], CancellationToken.None)));
                     break;
                 case 5:
                     _happened.Add("cut all connections");

@@ -67,8 +67,9 @@ internal sealed partial class AmpdProcess : IDisposable
     public static AmpdProcess StartWorker(TestDeployment deployment, string nodeId, params (string Name, string Value)[] environment) =>
         Start(deployment.Folder, environment, "worker", "--config", deployment.ConfigPath, "--node-id", nodeId);
 
-    /// <summary>Starts a controller of a deployment.</summary>
-    public static AmpdProcess StartController(TestDeployment deployment) => Start(deployment.Folder, "controller", "--config", deployment.ConfigPath);
+    /// <summary>Starts a controller of a deployment, with its Admin API on a port.</summary>
+    public static AmpdProcess StartController(TestDeployment deployment, int port) =>
+        Start(deployment.Folder, [("AMP_CONFIG_ADMIN_API_ADDR", $"127.0.0.1:{port}")], "controller", "--config", deployment.ConfigPath);
 
     /// <summary>Runs it to its end and gives exit code and output.</summary>
     public static async Task<(int ExitCode, string Output)> RunAsync(string folder, params string[] arguments)

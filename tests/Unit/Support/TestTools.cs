@@ -1,4 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Net;
+using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 
 namespace Amp.Support;
@@ -36,6 +38,14 @@ internal static class TestTools
 
     private static string? ExistingDirectory(string package) =>
         Directory.Exists(Path.Combine(NodeModules, package)) ? package : null;
+
+    /// <summary>A TCP port on loopback that nobody uses.</summary>
+    public static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
 
     /// <summary>Why tests that need these programs cannot run; null when they can.</summary>
     public static string? WhyNot(params IReadOnlyCollection<string> tools)
