@@ -9,16 +9,37 @@ AfterAll {
 }
 
 Describe 'Start-AmpController' {
+    BeforeAll {
+        # A second one of the machine needs an address of its own.
+        $env:AMP_CONFIG_ADMIN_API_ADDR = "127.0.0.1:$(Get-FreePort)"
+    }
+
+    AfterAll {
+        $env:AMP_CONFIG_ADMIN_API_ADDR = $null
+    }
+
     It 'waits where another one leads: solo mode has its own' {
-        $controller = Start-AmpController
+        $controller = Start-AmpController -ConfigPath $deployment.ConfigPath
         $controller | Should -BeOfType Amp.AmpController
         $controller.State | Should -Be Waiting
         $controller.IsLeader | Should -BeFalse
         $controller.MetadataDb | Should -Be (Get-AmpConnection).MetadataDb
-        Assert-View $controller MetadataDb, State, LastError
-        Assert-CommandError { Start-AmpController } -Id AmpControllerAlreadyRunning -Category ResourceExists -Target $controller.MetadataDb
+        (Invoke-RestMethod "$($controller.AdminApi)workers").workers.node_id | Should -Be worker-01
+        Assert-View $controller MetadataDb, State, AdminApi, LastError
+        Assert-CommandError { Start-AmpController -ConfigPath $deployment.ConfigPath } -Id AmpControllerAlreadyRunning -Category ResourceExists -Target $controller.MetadataDb
         (Get-Completion 'Stop-AmpController ').ListItemText | Should -Contain $controller.MetadataDb
         $controller | Stop-AmpController
+    }
+
+    It 'refuses an address that is in use' {
+        $listener = [Net.Sockets.TcpListener]::new([Net.IPAddress]::Loopback, ([uri] "http://$env:AMP_CONFIG_ADMIN_API_ADDR").Port)
+        $listener.Start()
+        try {
+            Assert-CommandError { Start-AmpController -ConfigPath $deployment.ConfigPath } -Id AmpAdminApiAddressUnavailable -Category ResourceExists
+        }
+        finally {
+            $listener.Stop()
+        }
     }
 
     It 'starts none with -WhatIf' {

@@ -14,6 +14,14 @@ function Wait-Until {
     }
 }
 
+# A TCP port on loopback that nobody uses.
+function Get-FreePort {
+    $listener = [Net.Sockets.TcpListener]::new([Net.IPAddress]::Loopback, 0)
+    $listener.Start()
+    $listener.LocalEndpoint.Port
+    $listener.Stop()
+}
+
 # A solo deployment in a folder of its own: a chain as provider 'dev', a broker, worker 'worker-01', dataset 'demo/devnet'.
 function New-TestDeployment {
     param([int] $Blocks = 200)
@@ -23,6 +31,7 @@ function New-TestDeployment {
     $broker = Start-AmpDevBroker
     $null = New-AmpConfiguration (Join-Path $path config.toml) -Setting @{
         'writer.segment_flush_interval_secs' = 1
+        'admin_api_addr'                     = "127.0.0.1:$(Get-FreePort)"
         'worker_events.enabled'              = $true
         'worker_events.progress_interval'    = 1
         'worker_events.kafka.brokers'        = $broker.BootstrapServers
