@@ -15,7 +15,7 @@
     CmdletsToExport      = @(
         'Connect-Amp', 'Disconnect-Amp', 'Get-AmpConnection', 'New-AmpConfiguration', 'Test-AmpConfiguration', 'Initialize-AmpDatabase'
         'Start-AmpWorker', 'Stop-AmpWorker', 'Get-AmpWorker'
-        'Start-AmpController', 'Stop-AmpController'
+        'Start-AmpController', 'Stop-AmpController', 'Register-AmpWorkerService', 'Unregister-AmpWorkerService'
         'New-AmpDatasetManifest', 'Register-AmpDataset', 'Get-AmpDataset', 'Remove-AmpDataset', 'Get-AmpTable', 'Get-AmpFile'
         'Test-AmpTable', 'Repair-AmpTable', 'Restore-AmpTable'
         'Register-AmpProvider', 'Get-AmpProvider', 'Test-AmpProvider', 'Remove-AmpProvider', 'Start-AmpDevChain', 'Stop-AmpDevChain'
