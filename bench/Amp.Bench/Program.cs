@@ -4,5 +4,9 @@ using Amp.Bench;
 var root = new RootCommand("Measures Amp on this machine. Each benchmark prints a table and the conditions it ran under.")
 {
     FollowBenchmark.Create(),
+    FleetBenchmark.Create(),
+    HeartbeatBenchmark.Create(),
+    SegmentsBenchmark.Create(),
+    NotifyBenchmark.Create(),
 };
 return await root.Parse(args).InvokeAsync();

@@ -81,7 +81,6 @@ public sealed class StartAmpWorkerCommand : ServiceCmdlet
                 }
             }
         });
-
     }
 
     // Nobody else would start failed jobs again.

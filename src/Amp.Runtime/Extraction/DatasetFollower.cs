@@ -84,7 +84,6 @@ internal sealed class DatasetFollower(
         }
 
         _isOpenInDoubt = false;
-
         if (range.UpTo(head) is not { } wanted)
         {
             await WaitAsync(extractor, stop);
@@ -171,7 +170,6 @@ internal sealed class DatasetFollower(
         }
 
         _tip = Tip(covered.Values.SelectMany(table => table));
-
         if (beyond.Count > 0)
         {
             Log.RetiredSegments(logger, beyond.Count, head);

@@ -84,6 +84,26 @@ public sealed class FleetTests(PostgresFixture postgres)
         }
     }
 
+    [ToolFact("postgres", "duckdb")]
+    public async Task Worker_OnADatabaseThatAmpdMade_TakesAJob_AndMigratesNothing()
+    {
+        const string dataset = "fleet/ampd";
+        await using var database = await postgres.CreateAsync();
+        await database.ExecuteAsync("DROP TABLE amp_migrations");
+        await database.ExecuteAsync("CREATE TABLE _sqlx_migrations (version BIGINT PRIMARY KEY)");
+        await using var chain = await DevChain.StartAsync(new DevChainOptions { BlockCount = 60, TransactionsPerBlock = 3 });
+        await using var deployment = await PrepareAsync(database.Url, chain.Url, dataset);
+        using var worker = AmpdProcess.StartWorker(deployment, "worker-1");
+        await RegisteredAsync(deployment, "worker-1");
+
+        await deployment.CompleteJobAsync(dataset, 59);
+
+        await AssertWholeAsync(deployment, chain, dataset);
+        Assert.Equal(
+            "_sqlx_migrations dataset_manifests file_metadata footer_cache gc_manifest job_events jobs jobs_status manifest_files physical_table_revisions physical_tables tags workers",
+            await database.ScalarAsync<string>("SELECT string_agg(table_name, ' ' ORDER BY table_name) FROM information_schema.tables WHERE table_schema = 'public'"));
+    }
+
     private static async Task<AmpJob?> ReadAsync(TestDeployment deployment, AmpJob job)
     {
         try
