@@ -209,6 +209,33 @@ public sealed class AdminApiTests(PostgresFixture postgres) : IAsyncLifetime, ID
     }
 
     [ToolFact("postgres")]
+    public async Task Dispose_WhileARequestIsUnderWay_LetsItEnd()
+    {
+        await using var deployment = await TestDeployment.CreateAsync(postgres, ("admin_api_addr", $"127.0.0.1:{TestTools.FreePort()}"));
+        var server = AdminApiServer.Start(deployment.Deployment, NullLogger.Instance);
+        await using var transaction = await deployment.Database.BeginAsync(CancellationToken.None);
+        await using (var connection = transaction.Connection!)
+        {
+            await MetadataDb.Sql.ExecuteAsync(connection, "LOCK TABLE workers IN ACCESS EXCLUSIVE MODE", [], CancellationToken.None);
+            var answer = _http.GetAsync(new Uri(server.Url, "workers"));
+            await Eventually.TrueAsync(
+                async () => await deployment.Database.RunAsync(
+                    "looking for the request", other => MetadataDb.Sql.ScalarAsync<bool>(
+                        other, "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))", [], CancellationToken.None),
+                    null, CancellationToken.None), "the request waits for the database");
+
+            var disposing = server.DisposeAsync().AsTask();
+            Assert.False(disposing.IsCompleted);
+            await transaction.RollbackAsync();
+
+            Assert.Equal(HttpStatusCode.OK, (await answer).StatusCode);
+            await disposing;
+        }
+
+        await Assert.ThrowsAsync<HttpRequestException>(() => _http.GetAsync(new Uri(server.Url, "workers")));
+    }
+
+    [ToolFact("postgres")]
     public void Start_OnAnAddressInUse_IsRefused()
     {
         var error = Assert.Throws<AmpException>(() => AdminApiServer.Start(_deployment.Deployment, NullLogger.Instance));

@@ -79,15 +79,15 @@ internal sealed class AdminApiServer : IAsyncDisposable
         return new AdminApiServer(listener, url, new ApiRoutes(deployment), deployment.Configuration.AdminApiToken, logger);
     }
 
-    /// <summary>Takes no more requests, and gives those under way a moment to end.</summary>
+    /// <summary>Takes no more requests, and gives those under way a few seconds to end.</summary>
     public async ValueTask DisposeAsync()
     {
-        await _stop.CancelAsync();
         _listener.Stop();
         await _accepting;
+        _stop.CancelAfter(StopTimeout);
         for (var i = 0; i < MaxAtOnce; i++)
         {
-            await _places.WaitAsync(StopTimeout);
+            await _places.WaitAsync();
         }
 
         _listener.Close();
@@ -98,7 +98,7 @@ internal sealed class AdminApiServer : IAsyncDisposable
     private async Task AcceptAsync()
     {
         await Task.Yield();
-        while (!_stop.IsCancellationRequested)
+        while (_listener.IsListening)
         {
             HttpListenerContext context;
             try
