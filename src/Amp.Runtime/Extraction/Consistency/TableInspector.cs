@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Amp.MetadataDb;
 using Amp.Parquet;
 using Amp.Storage;
@@ -23,12 +24,12 @@ internal sealed class TableInspector(SegmentStore store)
         AmpTable table, IReadOnlyList<StoredFile> rows, ulong startBlock, bool isBeingWritten, CancellationToken cancellationToken)
     {
         var problems = new List<AmpTableProblem>();
-        var segments = new List<Segment>();
+        var segments = new Dictionary<StoredFile, Segment>();
         foreach (var row in rows)
         {
             if (TryParse(row, out var segment))
             {
-                segments.Add(segment);
+                segments.Add(row, segment);
             }
             else
             {
@@ -36,46 +37,15 @@ internal sealed class TableInspector(SegmentStore store)
             }
         }
 
-        var byName = segments.ToDictionary(segment => segment.FileName, StringComparer.Ordinal);
         var files = await TableFiles.CompareAsync(store, table.Path!, rows.Select(row => (row.FileName, row.Size)), cancellationToken);
-        var missing = files.Missing.ToHashSet(StringComparer.Ordinal);
-        var wrongSize = files.WrongSize.ToDictionary(file => Path.GetFileName(file.File.RelativePath), StringComparer.Ordinal);
-        var whole = new List<StoredFile>();
-        foreach (var row in rows.Where(row => byName.ContainsKey(row.FileName)))
+        problems.AddRange(await CheckFilesAsync(table, segments, files, cancellationToken));
+        problems.AddRange(isBeingWritten ? [] : files.Unnamed.Concat(files.Temporary).Select(file => new AmpTableProblem
         {
-            if (missing.Contains(row.FileName))
-            {
-                problems.Add(Problem(AmpTableProblemKind.FileMissing, row, byName[row.FileName], $"{row.FileName} was committed and is not there."));
-            }
-            else if (wrongSize.TryGetValue(row.FileName, out var wrong))
-            {
-                problems.Add(Problem(
-                    AmpTableProblemKind.FileSize, row, byName[row.FileName],
-                    $"{row.FileName} has {wrong.File.Size} bytes, but was committed with {wrong.Expected}."));
-            }
-            else
-            {
-                whole.Add(row);
-            }
-        }
-
-        var invalid = new string?[whole.Count];
-        await Parallel.ForAsync(
-            0, whole.Count, new ParallelOptions { MaxDegreeOfParallelism = FootersAtOnce, CancellationToken = cancellationToken },
-            async (i, token) => invalid[i] = await CheckContentAsync(table, whole[i], byName[whole[i].FileName], token));
-        problems.AddRange(whole.Zip(invalid).Where(file => file.Second is not null)
-            .Select(file => Problem(AmpTableProblemKind.FileInvalid, file.First, byName[file.First.FileName], file.Second!)));
-        if (!isBeingWritten)
-        {
-            problems.AddRange(files.Unnamed.Concat(files.Temporary).Select(file => new AmpTableProblem
-            {
-                Kind = AmpTableProblemKind.FileUnnamed,
-                File = Path.GetFileName(file.RelativePath),
-                Message = $"{file.RelativePath} belongs to no table; its next job removes it.",
-            }));
-        }
-
-        var chain = CanonicalChain.Build(segments);
+            Kind = AmpTableProblemKind.FileUnnamed,
+            File = Path.GetFileName(file.RelativePath),
+            Message = $"{file.RelativePath} belongs to no table; its next job removes it.",
+        }));
+        var chain = CanonicalChain.Build(segments.Values);
         problems.AddRange(ChainProblems.Find(chain, startBlock));
         return new AmpTableTest
         {
@@ -84,11 +54,40 @@ internal sealed class TableInspector(SegmentStore store)
             ManifestHash = table.ManifestHash,
             StartBlock = chain.Range?.Start,
             CurrentBlock = chain.Range?.End,
-            HighestBlock = segments.Count == 0 ? null : segments.Max(segment => segment.End),
+            HighestBlock = segments.Count == 0 ? null : segments.Values.Max(segment => segment.End),
             FilesCount = chain.Canonical.Count,
             OrphanedFilesCount = chain.Orphaned.Count,
             Problems = [.. problems.OrderBy(problem => problem.StartBlock ?? ulong.MaxValue).ThenBy(problem => problem.File, StringComparer.Ordinal)],
         };
+    }
+
+    /// <summary>What is wrong with files that rows name: missing ones, those of another size, and those with other content.</summary>
+    private async Task<IEnumerable<AmpTableProblem>> CheckFilesAsync(
+        AmpTable table, Dictionary<StoredFile, Segment> segments, TableFiles files, CancellationToken cancellationToken)
+    {
+        var missing = files.Missing.ToHashSet(StringComparer.Ordinal);
+        var sizes = files.WrongSize.ToDictionary(file => Path.GetFileName(file.File.RelativePath), StringComparer.Ordinal);
+        var found = new ConcurrentBag<AmpTableProblem>();
+        await Parallel.ForEachAsync(
+            segments, new ParallelOptions { MaxDegreeOfParallelism = FootersAtOnce, CancellationToken = cancellationToken },
+            async (file, token) =>
+            {
+                var (row, segment) = file;
+                if (missing.Contains(row.FileName))
+                {
+                    found.Add(Problem(AmpTableProblemKind.FileMissing, row, segment, $"{row.FileName} was committed and is not there."));
+                }
+                else if (sizes.TryGetValue(row.FileName, out var size))
+                {
+                    found.Add(Problem(
+                        AmpTableProblemKind.FileSize, row, segment, $"{row.FileName} has {size.File.Size} bytes, but was committed with {size.Expected}."));
+                }
+                else if (await CheckContentAsync(table, row, segment, token) is { } fault)
+                {
+                    found.Add(Problem(AmpTableProblemKind.FileInvalid, row, segment, fault));
+                }
+            });
+        return found;
     }
 
     private async Task<string?> CheckContentAsync(AmpTable table, StoredFile row, Segment segment, CancellationToken cancellationToken)

@@ -67,7 +67,7 @@ internal sealed class AdminApiServer : IAsyncDisposable
         catch (HttpListenerException e)
         {
             listener.Close();
-            throw new AmpException("AdminApiAddressUnavailable", AmpErrorKind.Conflict, $"The Admin API cannot listen on {address}: {e.Message}.", e)
+            throw new AmpException("AdminApiAddressUnavailable", AmpErrorKind.Conflict, $"The Admin API cannot listen on {address}: {e.Message.TrimEnd('.')}.", e)
             {
                 Target = address.ToString(),
                 RecommendedAction = "Stop what listens there (another controller?), or set admin_api_addr to another address.",
