@@ -29,6 +29,7 @@ public sealed class ManagedPostgres : IAsyncDisposable
         exec "$1" stop -D "$2" -m fast -w -t 60 -s
         """;
 
+    private static readonly TimeSpan ExitPatience = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan OtherOwnerPatience = TimeSpan.FromSeconds(90);
 
     private static readonly Dictionary<string, string> DefaultSettings = new()
@@ -330,6 +331,12 @@ public sealed class ManagedPostgres : IAsyncDisposable
                 {
                     // As after a power cut: nothing that was committed is lost, the next start recovers it.
                     await RunAsync(_binaries!.PgCtl, "", CancellationToken.None, "stop", "-D", _folder.Data, "-m", "immediate", "-w", "-s");
+                }
+
+                // pg_ctl comes back when the pid file is gone, which is a moment before the process is.
+                for (var patience = Stopwatch.StartNew(); ServerProcesses.AnyOf(_folder.Data) && patience.Elapsed < ExitPatience;)
+                {
+                    await Task.Delay(TimeSpan.FromMilliseconds(10));
                 }
 
                 _watchdog.Dispose();

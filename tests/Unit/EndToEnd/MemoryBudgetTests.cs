@@ -55,7 +55,8 @@ public sealed class MemoryBudgetTests(PostgresFixture postgres)
     private static Task<DevChain> StartChainAsync(int blocks) =>
         DevChain.StartAsync(new DevChainOptions { BlockCount = blocks, TransactionsPerBlock = Transactions / blocks });
 
-    private static (string, string) HeapLimit(long megabytes) => ("DOTNET_GCHeapHardLimit", $"0x{megabytes << 20:x}");
+    // Pools keep memory for each core: two of them, on any machine.
+    private static (string, string)[] HeapLimit(long megabytes) => [("DOTNET_GCHeapHardLimit", $"0x{megabytes << 20:x}"), ("DOTNET_PROCESSOR_COUNT", "2")];
 
     private async Task<TestDeployment> PrepareAsync(DevChain chain, string compression, long budgetMb)
     {
