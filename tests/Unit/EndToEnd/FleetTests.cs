@@ -73,7 +73,12 @@ public sealed class FleetTests(PostgresFixture postgres)
         foreach (var (job, dataset) in jobs.Zip(datasets))
         {
             await Eventually.TrueAsync(
-                async () => await ReadAsync(deployment, job) is { Status: AmpJobStatus.Completed or AmpJobStatus.Fatal }, $"the end of {dataset} after {chaos}", Patience);
+                async () =>
+                {
+                    chaos.Supervise();
+                    return await ReadAsync(deployment, job) is { Status: AmpJobStatus.Completed or AmpJobStatus.Fatal };
+                },
+                $"the end of {dataset} after {chaos}", Patience);
             var ended = await deployment.Client.GetJobAsync(job.JobId, CancellationToken.None);
             Assert.True(ended.Status is AmpJobStatus.Completed, $"{dataset} ended as {ended.Status}: {ended.ErrorMessage}, after {chaos}");
         }
@@ -181,6 +186,28 @@ public sealed class FleetTests(PostgresFixture postgres)
             }
         }
 
+        /// <summary>
+        /// Starts again what ended, as a service manager does: who finds no database at the start is refused. Who had started does not
+        /// end by itself, whatever happens.
+        /// </summary>
+        public void Supervise()
+        {
+            for (var i = 0; i < _processes.Length; i++)
+            {
+                if (_processes[i].HasExited)
+                {
+                    var output = _processes[i].Output;
+                    Assert.False(
+                        output.Contains("Started worker", StringComparison.Ordinal) || output.Contains("Controller leads", StringComparison.Ordinal)
+                        || output.Contains("Controller waits", StringComparison.Ordinal),
+                        $"{i} ended by itself after {this}: {output}");
+                    _happened.Add($"started {i} again");
+                    _processes[i].Dispose();
+                    _processes[i] = _starts[i]();
+                }
+            }
+        }
+
         public override string ToString() => $"seed {_seed}: {string.Join(", ", _happened)}";
 
         public ValueTask DisposeAsync()
@@ -195,6 +222,7 @@ public sealed class FleetTests(PostgresFixture postgres)
 
         private async Task HappenAsync()
         {
+            Supervise();
             var i = _random.Next(_processes.Length);
             switch (_random.Next(6))
             {
@@ -205,7 +233,7 @@ public sealed class FleetTests(PostgresFixture postgres)
                     _processes[i].Dispose();
                     _processes[i] = _starts[i]();
                     break;
-                case 2 or 3:
+                case 2 or 3 when !_processes[i].HasExited:
                     _happened.Add($"froze {i}");
                     _processes[i].Freeze();
                     await Task.Delay(_random.Next(8_000));
