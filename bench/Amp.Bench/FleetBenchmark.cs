@@ -26,36 +26,29 @@ internal static class FleetBenchmark
 
     private static async Task RunAsync(int workers, TimeSpan duration, CancellationToken cancellationToken)
     {
-        var folder = Directory.CreateTempSubdirectory("amp-bench-").FullName;
-        try
+        using var folder = new BenchFolder();
+        await using var deployment = await AmpDeployment.OpenSoloAsync(folder.Path, NullLoggerFactory.Instance, cancellationToken);
+        var registered = new DateTimeOffset[workers];
+        for (var i = 0; i < workers; i++)
         {
-            await using var deployment = await AmpDeployment.OpenSoloAsync(folder, NullLoggerFactory.Instance, cancellationToken);
-            var registered = new DateTimeOffset[workers];
-            for (var i = 0; i < workers; i++)
-            {
-                registered[i] = await deployment.Database.Workers.RegisterAsync(Name(i), new AmpBuildInfo("v1", null, null, null), cancellationToken);
-            }
-
-            using var time = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-            time.CancelAfter(duration);
-            var beats = Enumerable.Range(0, Connections).Select(part => BeatAsync(deployment.Database, part, registered, time.Token)).ToArray();
-            var (listings, ages) = await ListAsync(deployment, time.Token);
-            var counts = await Task.WhenAll(beats);
-            var dead = await deployment.Database.RunAsync(
-                "counting dead rows", connection => connection.ScalarAsync<long>("SELECT n_dead_tup FROM pg_stat_user_tables WHERE relname = 'workers'", [], cancellationToken),
-                null, cancellationToken);
-
-            Table.WriteConditions("fleet: heartbeats of many workers");
-            Table.Write("workers", $"{workers}, simulated over {Connections} connections, for {duration.TotalSeconds:0} s");
-            Table.Write("heartbeats", $"{counts.Sum() / duration.TotalSeconds:0} a second");
-            Table.Write("listing all, ms: p50 / max", $"{listings[listings.Count / 2]:0} / {listings[^1]:0}, {listings.Count} times");
-            Table.Write("oldest heartbeat seen", $"{ages:0.00} s");
-            Table.Write("dead rows in the end", $"{dead}");
+            registered[i] = await deployment.Database.Workers.RegisterAsync(Name(i), new AmpBuildInfo("v1", null, null, null), cancellationToken);
         }
-        finally
-        {
-            Directory.Delete(folder, recursive: true);
-        }
+
+        using var time = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        time.CancelAfter(duration);
+        var beats = Enumerable.Range(0, Connections).Select(part => BeatAsync(deployment.Database, part, registered, time.Token)).ToArray();
+        var (listings, ages) = await ListAsync(deployment, time.Token);
+        var counts = await Task.WhenAll(beats);
+        var dead = await deployment.Database.RunAsync(
+            "counting dead rows", connection => connection.ScalarAsync<long>("SELECT n_dead_tup FROM pg_stat_user_tables WHERE relname = 'workers'", [], cancellationToken),
+            null, cancellationToken);
+
+        Table.WriteConditions("fleet: heartbeats of many workers");
+        Table.Write("workers", $"{workers}, simulated over {Connections} connections, for {duration.TotalSeconds:0} s");
+        Table.Write("heartbeats", $"{counts.Sum() / duration.TotalSeconds:0} a second");
+        Table.Write("listing all, ms: p50 / max", $"{listings[listings.Count / 2]:0} / {listings[^1]:0}, {listings.Count} times");
+        Table.Write("oldest heartbeat seen", $"{ages:0.00} s");
+        Table.Write("dead rows in the end", $"{dead}");
     }
 
     /// <summary>Sends the heartbeats of each sixteenth worker, all once a second.</summary>

@@ -31,36 +31,29 @@ internal static class FollowBenchmark
 
     private static async Task RunAsync(TimeSpan duration, TimeSpan blockTime, int transactions, double flushSeconds, CancellationToken cancellationToken)
     {
-        var folder = Directory.CreateTempSubdirectory("amp-bench-").FullName;
-        try
+        using var folder = new BenchFolder();
+        using var chain = await ChainProcess.StartAsync(
+            "--blocks", "1", "--block-time", blockTime.TotalSeconds.ToString(CultureInfo.InvariantCulture),
+            "--transactions", transactions.ToString(CultureInfo.InvariantCulture));
+        await using (var file = File.CreateText(Path.Combine(folder.Path, "config.toml")))
         {
-            using var chain = await ChainProcess.StartAsync(
-                "--blocks", "1", "--block-time", blockTime.TotalSeconds.ToString(CultureInfo.InvariantCulture),
-                "--transactions", transactions.ToString(CultureInfo.InvariantCulture));
-            await using (var file = File.CreateText(Path.Combine(folder, "config.toml")))
+            AmpConfiguration.WriteTemplate(file, new Dictionary<string, string>
             {
-                AmpConfiguration.WriteTemplate(file, new Dictionary<string, string>
-                {
-                    ["poll_interval_secs"] = "0.1",
-                    ["writer.segment_flush_interval_secs"] = flushSeconds.ToString(CultureInfo.InvariantCulture),
-                });
-            }
-
-            await using var deployment = await AmpDeployment.OpenSoloAsync(folder, NullLoggerFactory.Instance, cancellationToken);
-            await deployment.Providers.RegisterAsync(
-                new ProviderConfig { Name = "chain", Kind = "evm-rpc", Network = "bench", Url = Secret.ForUrl(chain.Url.ToString()) }, overwrite: false, cancellationToken);
-            var dataset = DatasetReference.Parse("bench/follow");
-            await deployment.Client.RegisterDatasetAsync(dataset, EvmRpcManifest.Generate("bench").ToJson(), cancellationToken);
-            await using var worker = await WorkerHost.StartAsync(deployment, "bench", NullLoggerFactory.Instance, cancellationToken);
-            var job = await deployment.Client.StartJobAsync(new StartJobRequest(dataset, EndBlock: null), cancellationToken);
-
-            var samples = await SampleAsync(deployment, chain, job.JobId, duration, cancellationToken);
-            Report(samples, blockTime, transactions, flushSeconds, await CountFilesAsync(deployment, cancellationToken));
+                ["poll_interval_secs"] = "0.1",
+                ["writer.segment_flush_interval_secs"] = flushSeconds.ToString(CultureInfo.InvariantCulture),
+            });
         }
-        finally
-        {
-            Directory.Delete(folder, recursive: true);
-        }
+
+        await using var deployment = await AmpDeployment.OpenSoloAsync(folder.Path, NullLoggerFactory.Instance, cancellationToken);
+        await deployment.Providers.RegisterAsync(
+            new ProviderConfig { Name = "chain", Kind = "evm-rpc", Network = "bench", Url = Secret.ForUrl(chain.Url.ToString()) }, overwrite: false, cancellationToken);
+        var dataset = DatasetReference.Parse("bench/follow");
+        await deployment.Client.RegisterDatasetAsync(dataset, EvmRpcManifest.Generate("bench").ToJson(), cancellationToken);
+        await using var worker = await WorkerHost.StartAsync(deployment, "bench", NullLoggerFactory.Instance, cancellationToken);
+        var job = await deployment.Client.StartJobAsync(new StartJobRequest(dataset, EndBlock: null), cancellationToken);
+
+        var samples = await SampleAsync(deployment, chain, job.JobId, duration, cancellationToken);
+        Report(samples, blockTime, transactions, flushSeconds, await CountFilesAsync(deployment, cancellationToken));
     }
 
     private static async Task<List<Sample>> SampleAsync(

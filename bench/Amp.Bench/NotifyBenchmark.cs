@@ -20,24 +20,17 @@ internal static class NotifyBenchmark
 
     private static async Task RunAsync(TimeSpan duration, CancellationToken cancellationToken)
     {
-        var folder = Directory.CreateTempSubdirectory("amp-bench-").FullName;
-        try
-        {
-            await using var deployment = await AmpDeployment.OpenSoloAsync(folder, NullLoggerFactory.Instance, cancellationToken);
-            await deployment.Database.RunAsync(
-                "making a table", connection => connection.ExecuteAsync("CREATE TABLE bench (id int)", [], cancellationToken), null, cancellationToken);
-            var without = await MeasureAsync(deployment.Database, "INSERT INTO bench VALUES (1)", duration, cancellationToken);
-            var with = await MeasureAsync(
-                deployment.Database, "WITH i AS (INSERT INTO bench VALUES (1)) SELECT pg_notify('change-tracking', '1')", duration, cancellationToken);
-            Table.WriteConditions("notify: transactions that notify");
-            Table.Write("connections", $"{Connections}, for {duration.TotalSeconds:0} s each way");
-            Table.Write("without a notification", $"{without:0} a second");
-            Table.Write("with one", $"{with:0} a second");
-        }
-        finally
-        {
-            Directory.Delete(folder, recursive: true);
-        }
+        using var folder = new BenchFolder();
+        await using var deployment = await AmpDeployment.OpenSoloAsync(folder.Path, NullLoggerFactory.Instance, cancellationToken);
+        await deployment.Database.RunAsync(
+            "making a table", connection => connection.ExecuteAsync("CREATE TABLE bench (id int)", [], cancellationToken), null, cancellationToken);
+        var without = await MeasureAsync(deployment.Database, "INSERT INTO bench VALUES (1)", duration, cancellationToken);
+        var with = await MeasureAsync(
+            deployment.Database, "WITH i AS (INSERT INTO bench VALUES (1)) SELECT pg_notify('change-tracking', '1')", duration, cancellationToken);
+        Table.WriteConditions("notify: transactions that notify");
+        Table.Write("connections", $"{Connections}, for {duration.TotalSeconds:0} s each way");
+        Table.Write("without a notification", $"{without:0} a second");
+        Table.Write("with one", $"{with:0} a second");
     }
 
     private static async Task<double> MeasureAsync(MetadataDatabase database, string sql, TimeSpan duration, CancellationToken cancellationToken)

@@ -55,8 +55,7 @@ public sealed class StartAmpControllerCommand : ServiceCmdlet
                 stays = !Wait;
                 if (Wait)
                 {
-                    await WaitForServiceAsync(
-                        async stop => await Task.Delay(Timeout.InfiniteTimeSpan, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing), cancellationToken);
+                    await WaitForServiceAsync(ControllerHost.WaitAsync, cancellationToken);
                 }
             }
             finally

@@ -39,7 +39,7 @@ internal sealed class ChainReview(IBlockSource source, ulong head)
         }
 
         // Segments behind a gap become canonical when the gap is filled, if they are on the chain and linked to each other.
-        foreach (var segment in chain.Orphaned.OrderBy(s => s.Start).ThenByDescending(s => s.CreatedAt).ThenByDescending(s => s.FileId))
+        foreach (var segment in CanonicalChain.Order(chain.Orphaned))
         {
             var fits = last.End + 1 == segment.Start ? last.IsFollowedBy(segment) : last.End < segment.Start;
             if (fits && await IsOnChainAsync(segment, cancellationToken))

@@ -63,8 +63,13 @@ public sealed class ControllerHost : IAsyncDisposable
     public static async Task RunAsync(AmpDeployment deployment, ILoggerFactory loggers, CancellationToken stop)
     {
         await using var host = await StartAsync(deployment, loggers, stop);
-        await Task.Delay(Timeout.InfiniteTimeSpan, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await WaitAsync(stop);
     }
+
+    /// <summary>Waits until somebody wants the controller to stop; the caller then disposes it.</summary>
+    /// <param name="stop">Tells it to stop.</param>
+    public static async Task WaitAsync(CancellationToken stop) =>
+        await Task.Delay(Timeout.InfiniteTimeSpan, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 
     /// <summary>What it is and does, to show to a user.</summary>
     public AmpController Describe() => new()

@@ -134,11 +134,7 @@ internal sealed class DatabaseAmpClient(AmpConfiguration configuration, Metadata
             new JobFilter { DatasetNamespace = dataset.Namespace, DatasetName = dataset.Name, Statuses = JobStatusText.Active }, cancellationToken);
         if (active.Count > 0)
         {
-            throw new AmpException("DatasetInUse", AmpErrorKind.InvalidState, $"{dataset.Dataset} cannot be removed: job {active[0].JobId} extracts it.")
-            {
-                Target = dataset.Dataset,
-                RecommendedAction = $"Stop it and wait for its end first: Stop-AmpJob {active[0].JobId} -PassThru | Wait-AmpJob",
-            };
+            throw JobErrors.DatasetInUse(dataset.Dataset, active[0].JobId);
         }
 
         await database.Manifests.RemoveAsync(dataset.Namespace, dataset.Name, cancellationToken);

@@ -32,8 +32,7 @@ internal sealed class CanonicalChain
     {
         var canonical = new List<Segment>();
         var orphaned = new List<Segment>();
-        var ordered = segments.OrderBy(s => s.Start).ThenByDescending(s => s.CreatedAt).ThenByDescending(s => s.FileId);
-        foreach (var segment in ordered)
+        foreach (var segment in Order(segments))
         {
             var fits = canonical.Count == 0 || canonical[^1].IsFollowedBy(segment);
             (fits ? canonical : orphaned).Add(segment);
@@ -41,4 +40,8 @@ internal sealed class CanonicalChain
 
         return new CanonicalChain(canonical, orphaned);
     }
+
+    /// <summary>The order in which readers try segments: by first block; of those that begin together, the newest first.</summary>
+    public static IEnumerable<Segment> Order(IEnumerable<Segment> segments) =>
+        segments.OrderBy(s => s.Start).ThenByDescending(s => s.CreatedAt).ThenByDescending(s => s.FileId);
 }

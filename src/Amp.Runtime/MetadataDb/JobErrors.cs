@@ -43,7 +43,14 @@ internal static class JobErrors
         new("TableInUse", AmpErrorKind.InvalidState, $"Job {jobId} is writing the table; nothing was changed.")
         {
             Target = jobId,
-            RecommendedAction = $"Stop it and wait for its end first: Stop-AmpJob {jobId} -PassThru | Wait-AmpJob",
+            RecommendedAction = StopFirst(jobId),
+        };
+
+    public static AmpException DatasetInUse(string dataset, long jobId) =>
+        new("DatasetInUse", AmpErrorKind.InvalidState, $"{dataset} cannot be removed: job {jobId} extracts it.")
+        {
+            Target = dataset,
+            RecommendedAction = StopFirst(jobId),
         };
 
     public static AmpException WorkerNotFound(string nodeId) =>
@@ -59,6 +66,8 @@ internal static class JobErrors
         {
             Target = jobId,
         };
+
+    private static string StopFirst(long jobId) => $"Stop it and wait for its end first: Stop-AmpJob {jobId} -PassThru | Wait-AmpJob";
 }
 
 /// <summary>A transition that the job's present state does not allow.</summary>

@@ -22,6 +22,9 @@ internal static class JobStatusText
     public static readonly AmpJobStatus[] Active =
         [AmpJobStatus.Scheduled, AmpJobStatus.Running, AmpJobStatus.StopRequested, AmpJobStatus.Stopping];
 
+    /// <summary>States of a job that is to be stopped.</summary>
+    public static readonly AmpJobStatus[] Stopping = [AmpJobStatus.StopRequested, AmpJobStatus.Stopping];
+
     /// <summary>States of a job that has ended.</summary>
     public static readonly AmpJobStatus[] Terminal =
         [AmpJobStatus.Completed, AmpJobStatus.Stopped, AmpJobStatus.Error, AmpJobStatus.Fatal];

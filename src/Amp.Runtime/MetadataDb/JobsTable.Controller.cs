@@ -27,7 +27,7 @@ public sealed partial class JobsTable
             WHERE s.status = ANY($2) AND w.heartbeat_at < clock_timestamp() - $1
             ORDER BY s.job_id
             """,
-            [silence, Sql.TextArray(JobStatusText.Active.Select(s => s.ToText())), Stopping], MapPlaced, cancellationToken), transaction, cancellationToken);
+            [silence, Texts(JobStatusText.Active), Texts(JobStatusText.Stopping)], MapPlaced, cancellationToken), transaction, cancellationToken);
 
     /// <summary>Lists jobs that failed so long ago that they are due again: 2 to the power of their failures, in seconds.</summary>
     internal Task<List<PlacedJob>> ListRetryableAsync(TimeSpan maxDelay, NpgsqlTransaction transaction, CancellationToken cancellationToken) =>
@@ -58,21 +58,21 @@ public sealed partial class JobsTable
     /// <summary>Ends a job of a silent worker that was to be stopped; false when it is no longer so.</summary>
     internal Task<bool> StopAbandonedAsync(PlacedJob job, TimeSpan silence, NpgsqlTransaction transaction, CancellationToken cancellationToken) =>
         _database.RunAsync($"stopping job {job.JobId}", async connection =>
-            await IsAbandonedAsync(connection, job, silence, [AmpJobStatus.StopRequested, AmpJobStatus.Stopping], cancellationToken)
+            await IsAbandonedAsync(connection, job, silence, JobStatusText.Stopping, cancellationToken)
             && (await TransitionAsync(
-                connection, job.JobId, job.NodeId, [AmpJobStatus.StopRequested, AmpJobStatus.Stopping], AmpJobStatus.Stopped, null, cancellationToken)).Done,
+                connection, job.JobId, job.NodeId, JobStatusText.Stopping, AmpJobStatus.Stopped, null, cancellationToken)).Done,
             transaction, cancellationToken);
-
-    private static NpgsqlParameter Stopping => Sql.TextArray([AmpJobStatus.StopRequested.ToText(), AmpJobStatus.Stopping.ToText()]);
 
     private static async Task<bool> IsAbandonedAsync(
         NpgsqlConnection connection, PlacedJob job, TimeSpan silence, AmpJobStatus[] states, CancellationToken cancellationToken) =>
         await connection.ScalarAsync<long>(
-            Abandoned, [job.JobId, job.NodeId, silence, Sql.TextArray(states.Select(s => s.ToText()))], cancellationToken) == job.JobId;
+            Abandoned, [job.JobId, job.NodeId, silence, Texts(states)], cancellationToken) == job.JobId;
 
     private static Task<string?> LatestDescriptorAsync(NpgsqlConnection connection, long jobId, CancellationToken cancellationToken) =>
         connection.ScalarAsync<string>(
             "SELECT detail::text FROM job_events WHERE job_id = $1 AND event_type = 'SCHEDULED' ORDER BY id DESC LIMIT 1", [jobId], cancellationToken);
+
+    private static NpgsqlParameter Texts(IEnumerable<AmpJobStatus> states) => Sql.TextArray(states.Select(s => s.ToText()));
 
     private static PlacedJob MapPlaced(NpgsqlDataReader reader) => new(reader.GetInt64(0), reader.GetString(1), reader.GetBoolean(2));
 }

@@ -53,9 +53,6 @@ internal static partial class Log
     [LoggerMessage(1120, LogLevel.Information, "Job {JobId} began to extract {Dataset} from block {StartBlock} to {EndBlock}")]
     public static partial void BeganExtraction(ILogger logger, long jobId, string dataset, ulong startBlock, ulong? endBlock);
 
-    [LoggerMessage(1125, LogLevel.Warning, "Job {JobId} has {WriterCount} writers instead of {WantedWriterCount}: extraction.memory_budget_mb = {BudgetMb} has no room for more")]
-    public static partial void LimitedWriters(ILogger logger, long jobId, int writerCount, int wantedWriterCount, int budgetMb);
-
     [LoggerMessage(1121, LogLevel.Information, "Removed {FileName}, which belonged to no table: an interrupted commit left it")]
     public static partial void RemovedUncommittedFile(ILogger logger, string fileName);
 
@@ -67,4 +64,7 @@ internal static partial class Log
 
     [LoggerMessage(1124, LogLevel.Warning, "Job {JobId} waits for the database: {Error}")]
     public static partial void WaitedForDatabase(ILogger logger, long jobId, string error);
+
+    [LoggerMessage(1125, LogLevel.Warning, "Job {JobId} has {WriterCount} writers instead of {WantedWriterCount}: extraction.memory_budget_mb = {BudgetMb} has no room for more")]
+    public static partial void LimitedWriters(ILogger logger, long jobId, int writerCount, int wantedWriterCount, int budgetMb);
 }

@@ -25,9 +25,7 @@ internal static class ChainProblems
         }
 
         var last = chain.Canonical[^1];
-        var behind = chain.Orphaned.Where(segment => segment.End > range.End)
-            .OrderBy(segment => segment.Start).ThenByDescending(segment => segment.CreatedAt).ThenByDescending(segment => segment.FileId);
-        foreach (var segment in behind)
+        foreach (var segment in CanonicalChain.Order(chain.Orphaned.Where(segment => segment.End > range.End)))
         {
             var isReplaced = segment.Start <= last.End && segment.CreatedAt <= last.CreatedAt;
             if (isReplaced || segment.End <= last.End)

@@ -204,8 +204,8 @@ internal sealed class ApiRoutes
             {
                 @namespace = dataset.Key.Namespace,
                 name = dataset.Key.Name,
-                latest_version = dataset.FirstOrDefault(version => version.Version is not ("latest" or "dev"))?.Version,
-                versions = dataset.Select(version => version.Version).Where(version => version is not ("latest" or "dev")),
+                latest_version = dataset.FirstOrDefault(version => !IsTag(version))?.Version,
+                versions = dataset.Where(version => !IsTag(version)).Select(version => version.Version),
             }),
         });
     }
@@ -238,15 +238,15 @@ internal sealed class ApiRoutes
             {
                 @namespace = space,
                 name,
-                versions = versions.Where(version => version.Version is not ("latest" or "dev")).Select(version => new { version.Version, version.ManifestHash, version.CreatedAt }),
-                special_tags = versions.Where(version => version.Version is "latest" or "dev").ToDictionary(version => version.Version, version => version.ManifestHash),
+                versions = versions.Where(version => !IsTag(version)).Select(version => new { version.Version, version.ManifestHash, version.CreatedAt }),
+                special_tags = versions.Where(IsTag).ToDictionary(version => version.Version, version => version.ManifestHash),
             });
     }
 
     private async Task<ApiAnswer> DeployAsync(ApiRequest request, CancellationToken cancellationToken)
     {
-        var end = request.Body.ValueKind == JsonValueKind.Object && request.Body.TryGetProperty("end_block", out var value) ? value : default;
-        var body = request.Body.ValueKind == JsonValueKind.Undefined ? JsonSerializer.SerializeToElement(new { }) : request.Body;
+        var body = request.Body;
+        var end = body.TryGetProperty("end_block", out var value) ? value : default;
         var job = await Client.StartJobAsync(
             new StartJobRequest(
                 DatasetReference.Parse($"{request.Values[0]}/{request.Values[1]}@{request.Values[2]}"),
@@ -332,6 +332,8 @@ internal sealed class ApiRoutes
         status = job.Status.ToText(),
         descriptor = job.Descriptor is { } descriptor ? JsonSerializer.Deserialize<JsonElement>(JobDescriptorJson.Write(descriptor)) : (JsonElement?)null,
     };
+
+    private static bool IsTag(AmpDataset version) => version.Version is "latest" or "dev";
 
     private static object Provider(AmpProvider provider) => new { provider.Name, provider.Kind, provider.Network, provider.Url };
 

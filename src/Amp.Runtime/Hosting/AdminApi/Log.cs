@@ -11,9 +11,9 @@ internal static partial class Log
     [LoggerMessage(1301, LogLevel.Error, "Failed to answer {Method} {Path}")]
     public static partial void FailedRequest(ILogger logger, Exception exception, string method, string path);
 
-    [LoggerMessage(1303, LogLevel.Warning, "Solo mode does without an Admin API: {Error}")]
-    public static partial void DoesWithout(ILogger logger, string error);
-
     [LoggerMessage(1302, LogLevel.Debug, "Lost a client of the Admin API: {Error}")]
     public static partial void LostClient(ILogger logger, string error);
+
+    [LoggerMessage(1303, LogLevel.Warning, "Solo mode does without an Admin API: {Error}")]
+    public static partial void DoesWithout(ILogger logger, string error);
 }
