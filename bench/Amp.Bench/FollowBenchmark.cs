@@ -45,7 +45,7 @@ internal static class FollowBenchmark
         }
 
         await using var deployment = await AmpDeployment.OpenSoloAsync(folder.Path, NullLoggerFactory.Instance, cancellationToken);
-        await deployment.Providers.RegisterAsync(
+        await deployment.Client.RegisterProviderAsync(
             new ProviderConfig { Name = "chain", Kind = "evm-rpc", Network = "bench", Url = Secret.ForUrl(chain.Url.ToString()) }, overwrite: false, cancellationToken);
         var dataset = DatasetReference.Parse("bench/follow");
         await deployment.Client.RegisterDatasetAsync(dataset, EvmRpcManifest.Generate("bench").ToJson(), cancellationToken);

@@ -3,8 +3,11 @@ namespace Amp;
 /// <summary>What the session's cmdlets work on.</summary>
 public sealed record AmpConnection
 {
-    /// <summary>The metadata database's address, password left out.</summary>
-    public required string MetadataDb { get; init; }
+    /// <summary>The Admin API's address; null when connected to the database itself.</summary>
+    public Uri? Uri { get; init; }
+
+    /// <summary>The metadata database's address, password left out; null over HTTP.</summary>
+    public string? MetadataDb { get; init; }
 
     /// <summary>The configuration file; null when connected by database address alone.</summary>
     public string? ConfigPath { get; init; }

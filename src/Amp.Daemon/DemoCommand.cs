@@ -53,7 +53,7 @@ internal static class DemoCommand
         Say($"worker {worker.NodeId} is registered at {deployment.Connection.MetadataDb}");
 
         Step("A provider, a dataset, a job");
-        await deployment.Providers.RegisterAsync(
+        await deployment.Client.RegisterProviderAsync(
             new ProviderConfig { Name = "devchain", Kind = "evm-rpc", Network = "devnet", Url = Secret.ForUrl(chain.Url.ToString()) },
             overwrite: false, cancellationToken);
         var reference = DatasetReference.Parse(Dataset);
@@ -77,8 +77,8 @@ internal static class DemoCommand
         string? example = null;
         await foreach (var table in deployment.Client.GetTablesAsync(cancellationToken))
         {
-            var files = await deployment.Client.GetFilesAsync(table, cancellationToken)
-                .Select(async (file, token) => await deployment.WithRowCountAsync(file, token)).ToListAsync(cancellationToken);
+            var files = await deployment.Tables.GetFilesAsync(table, cancellationToken)
+                .Select(async (file, token) => await deployment.Tables.WithRowCountAsync(file, token)).ToListAsync(cancellationToken);
             Say($"{table.Table,-12} {files.Sum(file => file.RowCount),8} rows {files.Count,3} files {files.Sum(file => file.Size),10} bytes");
             example = Path.GetDirectoryName(files[0].FullName);
             Require(table.Table != "blocks" || files.Sum(file => file.RowCount) == blocks, $"the files do not hold {blocks} blocks");

@@ -119,7 +119,7 @@ public sealed class ProviderNameCompleter : AmpCompleter
 {
     private protected override IAsyncEnumerable<(string Text, string Tooltip)> ListAsync(
         AmpDeployment deployment, IDictionary boundParameters, CancellationToken cancellationToken) =>
-        deployment.Providers.Names.ToAsyncEnumerable().Select(name => (name, "provider"));
+        deployment.Client.GetProviderNamesAsync(cancellationToken).Select(name => (name, "provider"));
 }
 
 /// <summary>Completes the node ids of workers that run in this process.</summary>

@@ -36,7 +36,7 @@ public abstract class ServiceCmdlet : AmpCmdlet
     /// <c>Connect-Amp</c> would find.
     /// </summary>
     private protected async Task<DeploymentHold> OpenAsync(string? configPath, string location, CancellationToken cancellationToken) =>
-        configPath is null && AmpSession.Current is { Configuration.IsFromFile: true }
+        configPath is null && AmpSession.Current is { IsRemote: false, Configuration.IsFromFile: true }
             ? await AmpSession.GetAsync(location, RunspaceId, cancellationToken)
             : new DeploymentHold(await AmpDeployment.OpenAsync(
                 AmpDeployment.FindConfiguration(configPath, location), NullLoggerFactory.Instance, cancellationToken));

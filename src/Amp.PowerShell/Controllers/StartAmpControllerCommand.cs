@@ -35,7 +35,7 @@ public sealed class StartAmpControllerCommand : ServiceCmdlet
         RunOrThrow(async (pipeline, cancellationToken) =>
         {
             await using var deployment = await OpenAsync(configPath, location, cancellationToken);
-            var name = deployment.Deployment.Connection.MetadataDb;
+            var name = deployment.Deployment.Connection.MetadataDb!;
             if (AmpSession.Controllers.Contains(name))
             {
                 throw new AmpException("ControllerAlreadyRunning", AmpErrorKind.Conflict, $"A controller of {name} already runs in this process.")

@@ -46,10 +46,10 @@ public sealed class GetAmpFileCommand : AmpDeploymentCmdlet
                 : filter.ChooseAsync(deployment.Client, cancellationToken);
             await foreach (var table in tables.WithCancellation(cancellationToken))
             {
-                await foreach (var file in deployment.Client.GetFilesAsync(table, cancellationToken).Where(file => file.IsCanonical != Orphaned))
+                await foreach (var file in deployment.Tables.GetFilesAsync(table, cancellationToken).Where(file => file.IsCanonical != Orphaned))
                 {
                     await pipeline.OutputAsync(
-                        IncludeRowCount ? await deployment.WithRowCountAsync(file, cancellationToken) : file);
+                        IncludeRowCount ? await deployment.Tables.WithRowCountAsync(file, cancellationToken) : file);
                 }
             }
 

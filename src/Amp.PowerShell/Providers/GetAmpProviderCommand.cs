@@ -20,11 +20,11 @@ public sealed class GetAmpProviderCommand : AmpDeploymentCmdlet
         var filter = new NameFilter(Name);
         Run(async (deployment, pipeline, cancellationToken) =>
         {
-            foreach (var name in deployment.Providers.Names.Where(name => filter.IsMatch(name)))
+            await foreach (var name in deployment.Client.GetProviderNamesAsync(cancellationToken).Where(name => filter.IsMatch(name)))
             {
                 try
                 {
-                    await pipeline.OutputAsync(await deployment.Providers.GetAsync(name, cancellationToken));
+                    await pipeline.OutputAsync(await deployment.Client.GetProviderAsync(name, cancellationToken));
                 }
                 catch (AmpException e)
                 {

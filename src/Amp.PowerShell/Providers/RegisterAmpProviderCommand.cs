@@ -1,5 +1,4 @@
 using System.Management.Automation;
-using System.Net;
 using Amp.Configuration;
 using Amp.Datasets;
 using Amp.PowerShell.Common;
@@ -74,13 +73,13 @@ public sealed class RegisterAmpProviderCommand : AmpDeploymentCmdlet
         var provider = defaults with
         {
             AuthHeader = AuthHeader,
-            AuthToken = AuthToken is null ? null : new Secret(new NetworkCredential("", AuthToken).Password),
+            AuthToken = AuthToken is null ? null : Secret.From(AuthToken),
             ConcurrentRequestLimit = ConcurrentRequestLimit ?? defaults.ConcurrentRequestLimit,
             RpcBatchSize = RpcBatchSize ?? defaults.RpcBatchSize,
             RateLimitPerMinute = RateLimitPerMinute,
             FetchReceiptsPerTx = FetchReceiptsPerTx,
         };
         Run(async (deployment, pipeline, cancellationToken) =>
-            await pipeline.OutputAsync(await deployment.Providers.RegisterAsync(provider, Force, cancellationToken)));
+            await pipeline.OutputAsync(await deployment.Client.RegisterProviderAsync(provider, Force, cancellationToken)));
     }
 }

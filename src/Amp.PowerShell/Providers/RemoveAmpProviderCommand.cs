@@ -20,11 +20,7 @@ public sealed class RemoveAmpProviderCommand : AmpDeploymentCmdlet
         {
             if (ShouldProcess(name, "Remove provider"))
             {
-                Run((deployment, _, _) =>
-                {
-                    deployment.Providers.Remove(name);
-                    return Task.CompletedTask;
-                });
+                Run((deployment, _, cancellationToken) => deployment.Client.RemoveProviderAsync(name, cancellationToken));
             }
         }
     }

@@ -20,9 +20,9 @@ public sealed class TestAmpProviderCommand : AmpDeploymentCmdlet
         var filter = new NameFilter(Name);
         Run(async (deployment, pipeline, cancellationToken) =>
         {
-            foreach (var name in deployment.Providers.Names.Where(name => filter.IsMatch(name)))
+            await foreach (var name in deployment.Client.GetProviderNamesAsync(cancellationToken).Where(name => filter.IsMatch(name)))
             {
-                await pipeline.OutputAsync(await deployment.Providers.TestAsync(name, cancellationToken));
+                await pipeline.OutputAsync(await deployment.Client.TestProviderAsync(name, cancellationToken));
             }
 
             foreach (var name in filter.Missing)

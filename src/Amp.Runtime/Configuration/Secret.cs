@@ -1,3 +1,6 @@
+using System.Net;
+using System.Security;
+
 namespace Amp.Configuration;
 
 /// <summary>
@@ -23,6 +26,9 @@ public sealed class Secret : IEquatable<Secret>
 
     /// <summary>Wraps a URL that is shown without the secrets in it (<see cref="Redaction.Url"/>).</summary>
     public static Secret ForUrl(string url) => new(url, Redaction.Url(url));
+
+    /// <summary>Wraps what a user typed or a secret store gave.</summary>
+    public static Secret From(SecureString value) => new(new NetworkCredential("", value).Password);
 
     /// <summary>The value. Never pass it to a log, a message or an object that a user sees.</summary>
     public string Reveal() => _value;

@@ -2,8 +2,6 @@ using Amp.Configuration;
 using Amp.Datasets;
 using Amp.Events;
 using Amp.MetadataDb;
-using Amp.Parquet;
-using Amp.Storage;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -11,18 +9,20 @@ namespace Amp.Hosting;
 
 /// <summary>
 /// A connection to an Amp deployment: its configuration, its metadata database and, in solo mode, the database server
-/// itself, which ends with it.
+/// itself, which ends with it; or no more than the address of its Admin API.
 /// </summary>
 public sealed class AmpDeployment : IAsyncDisposable
 {
+    private readonly AmpConfiguration? _configuration;
+    private readonly MetadataDatabase? _database;
     private readonly SoloServer? _server;
 
     private AmpDeployment(AmpConfiguration configuration, MetadataDatabase database, SoloServer? server)
     {
-        Configuration = configuration;
-        Database = database;
-        Client = new DatabaseAmpClient(configuration, database);
+        _configuration = configuration;
+        _database = database;
         _server = server;
+        Client = new DatabaseAmpClient(configuration, database);
         Connection = new AmpConnection
         {
             MetadataDb = database.Description,
@@ -35,8 +35,18 @@ public sealed class AmpDeployment : IAsyncDisposable
         };
     }
 
+    private AmpDeployment(HttpAmpClient client)
+    {
+        Client = client;
+        Connection = new AmpConnection { Uri = client.Address };
+    }
+
+    /// <summary>Whether it is reached over HTTP, so that there is no more than <see cref="Client"/> and <see cref="Connection"/>.</summary>
+    public bool IsRemote => Connection.Uri is not null;
+
     /// <summary>The configuration it was opened with.</summary>
-    public AmpConfiguration Configuration { get; }
+    /// <exception cref="AmpException"><c>DatabaseConnectionRequired</c> when it <see cref="IsRemote"/>.</exception>
+    public AmpConfiguration Configuration => _configuration ?? throw NeedsDatabase();
 
     /// <summary>What to ask of it.</summary>
     public IAmpClient Client { get; }
@@ -44,13 +54,11 @@ public sealed class AmpDeployment : IAsyncDisposable
     /// <summary>Where it is, to show to a user.</summary>
     public AmpConnection Connection { get; }
 
-    /// <summary>Its providers.</summary>
-    public AmpProviders Providers => new(Configuration);
-
     /// <summary>Its tables, as far as their files are concerned.</summary>
+    /// <exception cref="AmpException"><c>DatabaseConnectionRequired</c> when it <see cref="IsRemote"/>.</exception>
     public AmpTables Tables => new(Configuration, Database, Client);
 
-    internal MetadataDatabase Database { get; }
+    internal MetadataDatabase Database => _database ?? throw NeedsDatabase();
 
     /// <summary>
     /// Finds and reads the configuration: the file given, else what <c>AMP_CONFIG</c> names, else <c>.amp/config.toml</c>.
@@ -101,6 +109,30 @@ public sealed class AmpDeployment : IAsyncDisposable
             : await OpenManagedAsync(configuration, loggers, cancellationToken);
     }
 
+    /// <summary>Connects to the Admin API of a deployment's controller, and makes sure that it answers.</summary>
+    /// <param name="address">Where it listens, such as <c>http://127.0.0.1:1610</c>.</param>
+    /// <param name="token">The bearer token it asks for; null when it asks for none.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="AmpException"><c>AdminApiAddressInvalid</c>, <c>AdminApiUnavailable</c>, <c>AdminApiAccessDenied</c>,
+    /// <c>AdminApiAnswerInvalid</c>.</exception>
+    public static async Task<AmpDeployment> OpenRemoteAsync(Uri address, Secret? token, CancellationToken cancellationToken)
+    {
+        var client = new HttpAmpClient(address, token);
+        try
+        {
+            await foreach (var _ in client.GetJobsAsync(new JobQuery { Limit = 1 }, cancellationToken))
+            {
+            }
+
+            return new AmpDeployment(client);
+        }
+        catch
+        {
+            await client.DisposeAsync();
+            throw;
+        }
+    }
+
     /// <summary>Creates or updates the tables of a database.</summary>
     /// <param name="configuration">The configuration that names it.</param>
     /// <param name="cancellationToken">Gives up between two migrations; each is applied whole or not at all.</param>
@@ -116,22 +148,15 @@ public sealed class AmpDeployment : IAsyncDisposable
     /// <param name="configuration">The configuration that names it.</param>
     public static string DatabaseName(AmpConfiguration configuration) => Redaction.Url(DatabaseUrl(configuration));
 
-    /// <summary>A file with the number of its rows, read from its footer.</summary>
-    /// <param name="file">The file.</param>
-    /// <param name="cancellationToken">Gives up.</param>
-    /// <exception cref="AmpException"><c>StorageFailed</c> when the file cannot be opened; errors of a footer that cannot be read.</exception>
-    public async Task<AmpFile> WithRowCountAsync(AmpFile file, CancellationToken cancellationToken)
-    {
-        await using var content = new SegmentStore(Configuration.DataDir).OpenRead(Path.GetRelativePath(Configuration.DataDir, file.FullName));
-        var footer = await ParquetFooter.ReadAsync(content, file.FullName, cancellationToken);
-        return file with { RowCount = footer.RowCount };
-    }
-
     /// <summary>Disconnects; a private database server ends when no other deployment of this process uses it.</summary>
     public async ValueTask DisposeAsync()
     {
         await Client.DisposeAsync();
-        await Database.DisposeAsync();
+        if (_database is not null)
+        {
+            await _database.DisposeAsync();
+        }
+
         if (_server is not null)
         {
             await _server.DisposeAsync();
@@ -144,6 +169,13 @@ public sealed class AmpDeployment : IAsyncDisposable
     {
         Target = Configuration.Path,
         RecommendedAction = "Set worker_events.enabled = true and worker_events.kafka.brokers there, or give -BootstrapServers.",
+    };
+
+    private AmpException NeedsDatabase() => new(
+        "DatabaseConnectionRequired", AmpErrorKind.InvalidState, $"The session is connected to {Connection.Uri} only, and this needs the deployment's configuration, database and files.")
+    {
+        Target = Connection.Uri,
+        RecommendedAction = "Connect where they are: Connect-Amp -ConfigPath …, or Connect-Amp -MetadataDb …",
     };
 
     private static async Task<AmpDeployment> OpenManagedAsync(

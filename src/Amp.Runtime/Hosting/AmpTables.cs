@@ -1,9 +1,11 @@
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using Amp.Configuration;
 using Amp.Controller;
 using Amp.Datasets;
 using Amp.Extraction.Consistency;
 using Amp.MetadataDb;
+using Amp.Parquet;
 using Amp.Storage;
 
 namespace Amp.Hosting;
@@ -28,6 +30,28 @@ public sealed class AmpTables
         _store = new SegmentStore(configuration.DataDir);
         _inspector = new TableInspector(_store);
         _restorer = new TableRestorer(_store, database);
+    }
+
+    /// <summary>The files of a table's active revision, by first block.</summary>
+    /// <param name="table">The table, as <see cref="IAmpClient.GetTablesAsync"/> gave it.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public async IAsyncEnumerable<AmpFile> GetFilesAsync(AmpTable table, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        foreach (var file in await _database.Files.ListAsync(table, cancellationToken))
+        {
+            yield return file with { FullName = Path.Combine(_store.Root, file.FullName) };
+        }
+    }
+
+    /// <summary>A file with the number of its rows, read from its footer.</summary>
+    /// <param name="file">The file.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="AmpException"><c>StorageFailed</c> when the file cannot be opened; errors of a footer that cannot be read.</exception>
+    public async Task<AmpFile> WithRowCountAsync(AmpFile file, CancellationToken cancellationToken)
+    {
+        await using var content = _store.OpenRead(Path.GetRelativePath(_store.Root, file.FullName));
+        var footer = await ParquetFooter.ReadAsync(content, file.FullName, cancellationToken);
+        return file with { RowCount = footer.RowCount };
     }
 
     /// <summary>Holds a table's rows, files and links against each other. Changes nothing.</summary>

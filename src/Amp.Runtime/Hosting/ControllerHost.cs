@@ -74,7 +74,7 @@ public sealed class ControllerHost : IAsyncDisposable
     /// <summary>What it is and does, to show to a user.</summary>
     public AmpController Describe() => new()
     {
-        MetadataDb = _deployment.Connection.MetadataDb,
+        MetadataDb = _deployment.Database.Description,
         State = _controller.State.ToString(),
         IsLeader = _controller.State is ControllerState.Leading,
         AdminApi = _api?.Url.ToString(),

@@ -15,6 +15,7 @@ internal sealed class DatabaseAmpClient(AmpConfiguration configuration, Metadata
     private const int JobPage = 200;
 
     private readonly ManifestStore _manifests = new(configuration.ManifestsDir);
+    private readonly AmpProviders _providers = new(configuration);
 
     /// <inheritdoc/>
     public IAsyncEnumerable<AmpWorker> GetWorkersAsync(CancellationToken cancellationToken) =>
@@ -178,13 +179,24 @@ internal sealed class DatabaseAmpClient(AmpConfiguration configuration, Metadata
         EnumerateAsync(token => database.PhysicalTables.ListAsync(cancellationToken: token), cancellationToken);
 
     /// <inheritdoc/>
-    public async IAsyncEnumerable<AmpFile> GetFilesAsync(AmpTable table, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public IAsyncEnumerable<string> GetProviderNamesAsync(CancellationToken cancellationToken) => _providers.Names.ToAsyncEnumerable();
+
+    /// <inheritdoc/>
+    public Task<AmpProvider> GetProviderAsync(string name, CancellationToken cancellationToken) => _providers.GetAsync(name, cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<AmpProvider> RegisterProviderAsync(ProviderConfig provider, bool overwrite, CancellationToken cancellationToken) =>
+        _providers.RegisterAsync(provider, overwrite, cancellationToken);
+
+    /// <inheritdoc/>
+    public Task RemoveProviderAsync(string name, CancellationToken cancellationToken)
     {
-        foreach (var file in await database.Files.ListAsync(table, cancellationToken))
-        {
-            yield return file with { FullName = Path.Combine(configuration.DataDir, file.FullName) };
-        }
+        _providers.Remove(name);
+        return Task.CompletedTask;
     }
+
+    /// <inheritdoc/>
+    public Task<AmpProviderTest> TestProviderAsync(string name, CancellationToken cancellationToken) => _providers.TestAsync(name, cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;

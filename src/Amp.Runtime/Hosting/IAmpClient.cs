@@ -66,10 +66,23 @@ public interface IAmpClient : IAsyncDisposable
     /// <summary>All tables that jobs have begun to write.</summary>
     IAsyncEnumerable<AmpTable> GetTablesAsync(CancellationToken cancellationToken);
 
-    /// <summary>The files of a table revision, by first block.</summary>
-    /// <param name="table">The table, as <see cref="GetTablesAsync"/> gave it.</param>
+    /// <summary>Names of all providers, sorted, also of those whose file cannot be used.</summary>
+    IAsyncEnumerable<string> GetProviderNamesAsync(CancellationToken cancellationToken);
+
+    /// <summary>A provider, its secrets redacted. Throws <c>ProviderNotFound</c>, <c>InvalidProvider</c> and others of the provider's file.</summary>
+    Task<AmpProvider> GetProviderAsync(string name, CancellationToken cancellationToken);
+
+    /// <summary>Writes a provider's file.</summary>
+    /// <param name="provider">The provider.</param>
+    /// <param name="overwrite">Whether one of that name is replaced; without, it is refused as <c>ProviderExists</c>.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
-    IAsyncEnumerable<AmpFile> GetFilesAsync(AmpTable table, CancellationToken cancellationToken);
+    Task<AmpProvider> RegisterProviderAsync(ProviderConfig provider, bool overwrite, CancellationToken cancellationToken);
+
+    /// <summary>Removes a provider's file; jobs that run keep what they have read of it. Throws <c>ProviderNotFound</c>.</summary>
+    Task RemoveProviderAsync(string name, CancellationToken cancellationToken);
+
+    /// <summary>Asks a provider's node who it is. What is wrong with the provider stands in the result.</summary>
+    Task<AmpProviderTest> TestProviderAsync(string name, CancellationToken cancellationToken);
 }
 
 /// <summary>Which jobs to list.</summary>

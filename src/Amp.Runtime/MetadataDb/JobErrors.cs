@@ -46,6 +46,13 @@ internal static class JobErrors
             RecommendedAction = StopFirst(jobId),
         };
 
+    public static AmpException DatasetNotFound(string dataset) =>
+        new("DatasetNotFound", AmpErrorKind.NotFound, $"There is no dataset {dataset}.")
+        {
+            Target = dataset,
+            RecommendedAction = "List the datasets with Get-AmpDataset, or register it with Register-AmpDataset.",
+        };
+
     public static AmpException DatasetInUse(string dataset, long jobId) =>
         new("DatasetInUse", AmpErrorKind.InvalidState, $"{dataset} cannot be removed: job {jobId} extracts it.")
         {

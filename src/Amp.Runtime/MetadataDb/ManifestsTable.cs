@@ -170,11 +170,7 @@ public sealed class ManifestsTable
             [datasetNamespace, datasetName], cancellationToken);
         if (!exists)
         {
-            return new AmpException("DatasetNotFound", AmpErrorKind.NotFound, $"There is no dataset {dataset}.")
-            {
-                Target = dataset,
-                RecommendedAction = "List the datasets with Get-AmpDataset, or register it with Register-AmpDataset.",
-            };
+            return JobErrors.DatasetNotFound(dataset);
         }
 
         var versions = await VersionsAsync(connection, datasetNamespace, datasetName, cancellationToken);

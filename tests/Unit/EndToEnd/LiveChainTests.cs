@@ -74,7 +74,7 @@ public sealed class LiveChainTests(PostgresFixture postgres) : IAsyncLifetime
         try
         {
             await using var chain = await DevChain.StartAsync(new DevChainOptions { BlockCount = FirstBlocks, TransactionsPerBlock = 3, Seed = life.Seed, Faults = life.Faults });
-            await _deployment.Deployment.Providers.RegisterAsync(
+            await _deployment.Client.RegisterProviderAsync(
                 new ProviderConfig
                 {
                     Name = network, Kind = "evm-rpc", Network = network, Url = Secret.ForUrl(chain.Url.ToString()),

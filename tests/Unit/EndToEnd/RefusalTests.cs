@@ -110,7 +110,7 @@ public sealed class RefusalTests(PostgresFixture postgres)
         await deployment.RegisterDatasetAsync(Dataset);
         await using var worker = await deployment.StartWorkerAsync();
 
-        var test = await deployment.Deployment.Providers.TestAsync(TestDeployment.Network, CancellationToken.None);
+        var test = await deployment.Client.TestProviderAsync(TestDeployment.Network, CancellationToken.None);
         var job = await deployment.WaitAsync(await deployment.StartJobAsync(Dataset, 10));
 
         Assert.False(test.Success);
@@ -161,7 +161,7 @@ public sealed class RefusalTests(PostgresFixture postgres)
 
         Assert.Equal((AmpJobStatus.Fatal, "PROVIDER_WRONG_NETWORK"), (job.Status, job.ErrorCode));
         Assert.Contains("chain id 10", job.ErrorMessage, StringComparison.Ordinal);
-        Assert.False((await deployment.Deployment.Providers.TestAsync("mainnet", CancellationToken.None)).Success);
+        Assert.False((await deployment.Client.TestProviderAsync("mainnet", CancellationToken.None)).Success);
         await AssertNothingWrittenAsync(deployment);
     }
 

@@ -54,7 +54,7 @@ internal static class TableChecks
         var unnamed = Directory.Exists(dataDir) ? Directory.EnumerateFiles(dataDir, "*", SearchOption.AllDirectories).ToHashSet(StringComparer.Ordinal) : [];
         await foreach (var table in deployment.Client.GetTablesAsync(CancellationToken.None))
         {
-            await foreach (var file in deployment.Client.GetFilesAsync(table, CancellationToken.None))
+            await foreach (var file in deployment.Tables.GetFilesAsync(table, CancellationToken.None))
             {
                 Assert.True(File.Exists(file.FullName), $"{file.FullName} has a row but is not there");
                 Assert.Equal(file.Size, new FileInfo(file.FullName).Length);
@@ -101,9 +101,9 @@ internal static class TableChecks
     private static async Task<long> RowCountAsync(AmpDeployment deployment, AmpTable table)
     {
         var count = 0L;
-        await foreach (var file in deployment.Client.GetFilesAsync(table, CancellationToken.None))
+        await foreach (var file in deployment.Tables.GetFilesAsync(table, CancellationToken.None))
         {
-            count += (await deployment.WithRowCountAsync(file, CancellationToken.None)).RowCount!.Value;
+            count += (await deployment.Tables.WithRowCountAsync(file, CancellationToken.None)).RowCount!.Value;
         }
 
         return count;

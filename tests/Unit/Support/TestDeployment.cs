@@ -73,7 +73,7 @@ internal sealed class TestDeployment : IAsyncDisposable
         WorkerHost.StartAsync(Deployment, nodeId, loggers ?? NullLoggerFactory.Instance, CancellationToken.None);
 
     /// <summary>Registers a provider for a network, or gives the one there is another URL.</summary>
-    public Task RegisterProviderAsync(Uri url, string network = Network, int batchSize = 0) => Deployment.Providers.RegisterAsync(
+    public Task RegisterProviderAsync(Uri url, string network = Network, int batchSize = 0) => Client.RegisterProviderAsync(
         new ProviderConfig
         {
             Name = network, Kind = "evm-rpc", Network = network, Url = Secret.ForUrl(url.ToString()), RpcBatchSize = batchSize,
@@ -117,7 +117,7 @@ internal sealed class TestDeployment : IAsyncDisposable
 
     /// <summary>Files of a table, by block.</summary>
     public async Task<List<AmpFile>> FilesAsync(string dataset, string table) =>
-        await Client.GetFilesAsync(await TableAsync(dataset, table), CancellationToken.None).ToListAsync();
+        await Deployment.Tables.GetFilesAsync(await TableAsync(dataset, table), CancellationToken.None).ToListAsync();
 
     /// <summary>The blocks of a dataset's table that are committed; null before the first.</summary>
     internal async Task<BlockRange?> CommittedAsync(string dataset, string table = "blocks") =>

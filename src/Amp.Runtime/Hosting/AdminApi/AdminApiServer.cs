@@ -117,7 +117,7 @@ internal sealed class AdminApiServer : IAsyncDisposable
             else
             {
                 context.Response.AddHeader("Retry-After", "1");
-                Send(context, 503, Error("TooManyRequests", $"more than {MaxAtOnce} requests are under way"));
+                Send(context, 503, Error("TooManyRequests", $"more than {MaxAtOnce} requests are under way", AmpErrorKind.LimitReached));
             }
         }
     }
@@ -134,16 +134,16 @@ internal sealed class AdminApiServer : IAsyncDisposable
         }
         catch (OperationCanceledException)
         {
-            Send(context, 503, Error("RequestTimedOut", $"there was no answer within {AnswerTimeout.TotalSeconds:0} s"));
+            Send(context, 503, Error("RequestTimedOut", $"there was no answer within {AnswerTimeout.TotalSeconds:0} s", AmpErrorKind.Unavailable));
         }
         catch (AmpException e)
         {
-            Send(context, Status(e), Error(e.ErrorCode, e.Message));
+            Send(context, Status(e), Error(e));
         }
         catch (Exception e)
         {
             Log.FailedRequest(_logger, e, context.Request.HttpMethod, context.Request.Url?.AbsolutePath ?? "");
-            Send(context, 500, Error("InternalError", "the request failed for a reason that nobody foresaw; the controller's log has it"));
+            Send(context, 500, Error("InternalError", "the request failed for a reason that nobody foresaw; the controller's log has it", AmpErrorKind.Internal));
         }
         finally
         {
@@ -157,7 +157,7 @@ internal sealed class AdminApiServer : IAsyncDisposable
         if (!IsAuthorized(request))
         {
             context.Response.AddHeader("WWW-Authenticate", "Bearer");
-            return (401, Error("Unauthorized", "the bearer token is missing or wrong"));
+            return (401, Error("Unauthorized", "the bearer token is missing or wrong", AmpErrorKind.Denied));
         }
 
         var path = request.Url!.AbsolutePath.Length > 1 ? request.Url.AbsolutePath.TrimEnd('/') : "/";
@@ -173,7 +173,7 @@ internal sealed class AdminApiServer : IAsyncDisposable
         {
             return found.Count > 0
                 ? NotAllowed(context, found.Select(match => match.Route.Method))
-                : (404, Error("NotFound", $"there is nothing at {path}; GET /openapi.json lists what there is"));
+                : (404, Error("NotFound", $"there is nothing at {path}; GET /openapi.json lists what there is", AmpErrorKind.NotFound));
         }
 
         var query = request.QueryString.AllKeys.OfType<string>().ToDictionary(key => key, key => request.QueryString[key] ?? "", StringComparer.Ordinal);
@@ -273,8 +273,9 @@ internal sealed class AdminApiServer : IAsyncDisposable
         }
     }
 
-    private static byte[] Error(string code, string message) => JsonSerializer.SerializeToUtf8Bytes(
-        new { error_code = new AmpException(code, AmpErrorKind.Internal, message).ApiErrorCode, error_message = message }, ApiJson.Options);
+    private static byte[] Error(string code, string message, AmpErrorKind kind = AmpErrorKind.InvalidInput) => Error(new AmpException(code, kind, message));
+
+    private static byte[] Error(AmpException error) => JsonSerializer.SerializeToUtf8Bytes(ApiObjects.From(error), ApiJson.Options);
 
     private static int Status(AmpException exception) => exception switch
     {

@@ -8,12 +8,14 @@ namespace Amp.Hosting.AdminApi;
 /// <summary>How answers are written and bodies read.</summary>
 internal static class ApiJson
 {
-    /// <summary>Names in snake case; times in UTC, in whole seconds, which is what <c>jq</c>'s <c>fromdateiso8601</c> reads.</summary>
+    /// <summary>
+    /// Names in snake case; times in UTC, in whole seconds, which is what <c>jq</c>'s <c>fromdateiso8601</c> reads; durations in seconds.
+    /// </summary>
     public static JsonSerializerOptions Options { get; } = new()
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-        Converters = { new TimeConverter() },
+        Converters = { new TimeConverter(), new DurationConverter() },
     };
 
     /// <summary>A text of a body; null when it is not there.</summary>
@@ -45,6 +47,15 @@ internal static class ApiJson
         }
 
         return kinds.Contains(value.ValueKind) ? value : throw Invalid($"\"{name}\" is a {value.ValueKind}, not a {kinds[0]}");
+    }
+
+    private sealed class DurationConverter : JsonConverter<TimeSpan>
+    {
+        public override TimeSpan Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+            TimeSpan.FromTicks((long)(reader.GetDecimal() * TimeSpan.TicksPerSecond));
+
+        public override void Write(Utf8JsonWriter writer, TimeSpan value, JsonSerializerOptions options) =>
+            writer.WriteNumberValue((decimal)value.Ticks / TimeSpan.TicksPerSecond);
     }
 
     private sealed class TimeConverter : JsonConverter<DateTimeOffset>

@@ -21,7 +21,7 @@ internal sealed class ApiRoutes
         [
             new("GET", "/workers", "Lists all workers that ever registered.", GetWorkersAsync)
             {
-                Fields = [new("workers", "array", "Workers: node_id, created_at, registered_at, heartbeat_at, info.")],
+                Fields = [new("workers", "array", "Workers, each as /workers/{node_id} gives it.")],
             },
             new("GET", "/workers/{node_id}", "Gives one worker.", GetWorkerAsync)
             {
@@ -29,6 +29,7 @@ internal sealed class ApiRoutes
                 [
                     new("node_id", "string", "Its unique name."), new("created_at", "string", "When it first registered."),
                     new("registered_at", "string", "When it last started."), new("heartbeat_at", "string", "When it last said that it is alive."),
+                    new("heartbeat_age", "number", "How many seconds ago that was, by the database's clock."), new("active_jobs", "integer", "How many jobs it has that have not ended."),
                     new("info", "object", "Its build: version, commit_sha, commit_timestamp, build_date."),
                 ],
             },
@@ -42,20 +43,27 @@ internal sealed class ApiRoutes
                 ],
                 Fields = [new("jobs", "array", "Jobs."), new("next_cursor", "integer", "For last_job_id of the next page; null at the end.")],
             },
-            new("GET", "/jobs/{job_id}", "Gives one job.", async (request, token) => ApiAnswer.Ok(Job(await Client.GetJobAsync(request.JobId(), token)))) { Fields = JobFields },
-            new("GET", "/jobs/{job_id}/progress", "Says how far a job has come.", GetProgressAsync)
+            new("GET", "/jobs/{job_id}", "Gives one job.", async (request, token) => ApiAnswer.Ok(ApiObjects.From(await Client.GetJobAsync(request.JobId(), token)))) { Fields = JobFields },
+            new("GET", "/jobs/{job_id}/progress", "Says how far a job has come.", async (request, token) => ApiAnswer.Ok(ApiObjects.From(await Client.GetJobProgressAsync(request.JobId(), token))))
             {
                 Fields =
                 [
-                    new("job_id", "integer", "The job."), new("job_status", "string", "Its state."),
-                    new("tables", "object", "By name: current_block (end of the contiguous canonical range), start_block, files_count, total_size_bytes."),
+                    new("job_id", "integer", "The job."), new("job_status", "string", "Its state."), new("dataset", "string", "Its dataset, as namespace/name."),
+                    new("end_block", "integer", "Last block to extract; null for a job that follows the chain."), new("error_message", "string", "Why it failed, when it did."),
+                    new("tables", "object", "By name: current_block (end of the contiguous canonical range), start_block, end_block, percent_complete, files_count, total_size_bytes."),
                 ],
             },
             new("GET", "/jobs/{job_id}/events", "Lists what happened to a job.", GetEventsAsync)
             {
                 Fields = [new("job_id", "integer", "The job."), new("events", "array", "Events, oldest first: id, created_at, node_id, event_type, detail.")],
             },
-            new("PUT", "/jobs/{job_id}/stop", "Asks for a job to be stopped.", async (request, token) => ApiAnswer.Ok(Job(await Client.StopJobAsync(request.JobId(), token)))) { Fields = JobFields },
+            new("PUT", "/jobs/{job_id}/stop", "Asks for a job to be stopped.", async (request, token) => ApiAnswer.Ok(ApiObjects.From(await Client.StopJobAsync(request.JobId(), token)))) { Fields = JobFields },
+            new("PUT", "/jobs/{job_id}/restart", "Schedules a job that has ended again; it goes on where it stopped.", async (request, token) =>
+                ApiAnswer.Ok(ApiObjects.From(await Client.RestartJobAsync(request.JobId(), request.Body.Text("worker_id"), token))))
+            {
+                Body = [new("worker_id", "string", "Worker to use: a node id or a pattern; its own when left out, if that is active, else the least loaded one.")],
+                Fields = JobFields,
+            },
             new("DELETE", "/jobs/{job_id}", "Removes a job that has ended.", async (request, token) =>
             {
                 await Client.RemoveJobAsync(request.JobId(), token);
@@ -68,7 +76,7 @@ internal sealed class ApiRoutes
             },
             new("GET", "/datasets", "Lists datasets.", GetDatasetsAsync)
             {
-                Fields = [new("datasets", "array", "Datasets: namespace, name, latest_version, versions.")],
+                Fields = [new("datasets", "array", "Datasets: namespace, name, latest_version, versions, and revisions with all that is known of each version and tag.")],
             },
             new("POST", "/datasets", "Registers a dataset version.", RegisterDatasetAsync)
             {
@@ -87,6 +95,11 @@ internal sealed class ApiRoutes
                     new("versions", "array", "Versions: version, manifest_hash, created_at."), new("special_tags", "object", "Where latest and dev point."),
                 ],
             },
+            new("DELETE", "/datasets/{namespace}/{name}", "Removes a dataset with all its versions; tables and files stay.", async (request, token) =>
+            {
+                await Client.RemoveDatasetAsync(DatasetReference.Parse($"{request.Values[0]}/{request.Values[1]}"), token);
+                return ApiAnswer.Done;
+            }),
             new("POST", "/datasets/{namespace}/{name}/versions/{revision}/deploy", "Schedules a job that extracts a dataset version.", DeployAsync)
             {
                 Body =
@@ -105,7 +118,14 @@ internal sealed class ApiRoutes
                     new("finalized_blocks_only", "boolean", "Whether only final blocks count."), new("tables", "object", "Tables by name."),
                 ],
             },
-            new("GET", "/providers", "Lists providers, secrets left out.", GetProvidersAsync) { Fields = [new("providers", "array", "Providers: name, kind, network, url.")] },
+            new("GET", "/tables", "Lists the tables that jobs have begun to write.", async (_, token) => ApiAnswer.Ok(new { tables = await Client.GetTablesAsync(token).ToListAsync(token) }))
+            {
+                Fields = [new("tables", "array", "Tables: dataset, table, manifest_hash, location_id, path, start_block, current_block, files_count, total_size_bytes, job_id.")],
+            },
+            new("GET", "/providers", "Lists providers, secrets left out.", GetProvidersAsync)
+            {
+                Fields = [new("providers", "array", "Providers: name, kind, network, url, path; error_code and error_message for one whose file cannot be used.")],
+            },
             new("POST", "/providers", "Registers a provider.", RegisterProviderAsync)
             {
                 Body =
@@ -114,16 +134,26 @@ internal sealed class ApiRoutes
                     new("url", "string", "Address of the node.", IsRequired: true), new("auth_header", "string", "Name of the header with the token."),
                     new("auth_token", "string", "Secret sent with each request."), new("concurrent_request_limit", "integer", "Most requests at once."),
                     new("rpc_batch_size", "integer", "Calls in a batch."), new("rate_limit_per_minute", "integer", "Most requests a minute."),
-                    new("fetch_receipts_per_tx", "boolean", "Whether receipts are fetched one by one."),
+                    new("fetch_receipts_per_tx", "boolean", "Whether receipts are fetched one by one."), new("overwrite", "boolean", "Whether one of that name is replaced."),
                 ],
                 Fields = ProviderFields,
             },
-            new("GET", "/providers/{name}", "Gives one provider, secrets left out.", async (request, token) => ApiAnswer.Ok(Provider(await _deployment.Providers.GetAsync(request.Values[0], token)))) { Fields = ProviderFields },
-            new("DELETE", "/providers/{name}", "Removes a provider.", (request, _) =>
+            new("GET", "/providers/{name}", "Gives one provider, secrets left out.", async (request, token) => ApiAnswer.Ok(await Client.GetProviderAsync(request.Values[0], token))) { Fields = ProviderFields },
+            new("DELETE", "/providers/{name}", "Removes a provider.", async (request, token) =>
             {
-                _deployment.Providers.Remove(request.Values[0]);
-                return Task.FromResult(ApiAnswer.Done);
+                await Client.RemoveProviderAsync(request.Values[0], token);
+                return ApiAnswer.Done;
             }),
+            new("POST", "/providers/{name}/test", "Asks a provider's node who it is.", async (request, token) => ApiAnswer.Ok(await Client.TestProviderAsync(request.Values[0], token)))
+            {
+                Fields =
+                [
+                    new("name", "string", "The provider."), new("network", "string", "The network it is configured for."), new("url", "string", "Its address, redacted."),
+                    new("success", "boolean", "Whether it is usable."), new("client_version", "string", "The node's software."), new("chain_id", "integer", "Its chain."),
+                    new("head", "integer", "Its newest block."), new("latency", "number", "Seconds it took to answer."),
+                    new("supports_block_receipts", "boolean", "Whether it gives the receipts of a whole block at once."), new("error_message", "string", "Why it is not usable."),
+                ],
+            },
         ];
     }
 
@@ -134,23 +164,25 @@ internal sealed class ApiRoutes
     [
         new("id", "integer", "The job's number."), new("created_at", "string", "When it was created."), new("updated_at", "string", "When its state last changed."),
         new("node_id", "string", "The worker it is assigned to."), new("status", "string", "Its state."), new("descriptor", "object", "What it is to do."),
+        new("attempts", "integer", "How often it was scheduled."), new("error_code", "string", "Code of its failure, when it failed."), new("error_message", "string", "Why it failed."),
     ];
 
     private static IReadOnlyList<ApiField> DatasetFields { get; } =
     [
-        new("namespace", "string", "Namespace."), new("name", "string", "Name."), new("version", "string", "Version."),
-        new("manifest_hash", "string", "Its manifest."), new("kind", "string", "Kind."), new("created_at", "string", "When it was registered."),
+        new("namespace", "string", "Namespace."), new("name", "string", "Name."), new("dataset", "string", "Both, as namespace/name."), new("version", "string", "Version."),
+        new("manifest_hash", "string", "Its manifest."), new("kind", "string", "Kind."), new("network", "string", "Network."), new("start_block", "integer", "First block."),
+        new("tables", "array", "Names of its tables."), new("created_at", "string", "When it was registered."),
     ];
 
     private static IReadOnlyList<ApiField> ProviderFields { get; } =
-        [new("name", "string", "Name."), new("kind", "string", "Kind."), new("network", "string", "Network."), new("url", "string", "Its address, redacted.")];
+        [new("name", "string", "Name."), new("kind", "string", "Kind."), new("network", "string", "Network."), new("url", "string", "Its address, redacted."), new("path", "string", "Its file.")];
 
     private IAmpClient Client => _deployment.Client;
 
     private async Task<ApiAnswer> GetWorkersAsync(ApiRequest request, CancellationToken cancellationToken) =>
-        ApiAnswer.Ok(new { workers = await Client.GetWorkersAsync(cancellationToken).Select(Worker).ToListAsync(cancellationToken) });
+        ApiAnswer.Ok(new { workers = await Client.GetWorkersAsync(cancellationToken).Select(ApiObjects.From).ToListAsync(cancellationToken) });
 
-    private async Task<ApiAnswer> GetWorkerAsync(ApiRequest request, CancellationToken cancellationToken) => ApiAnswer.Ok(Worker(
+    private async Task<ApiAnswer> GetWorkerAsync(ApiRequest request, CancellationToken cancellationToken) => ApiAnswer.Ok(ApiObjects.From(
         await Client.GetWorkersAsync(cancellationToken).FirstOrDefaultAsync(worker => worker.NodeId == request.Values[0], cancellationToken)
         ?? throw JobErrors.WorkerNotFound(request.Values[0])));
 
@@ -159,32 +191,13 @@ internal sealed class ApiRoutes
         var limit = (int)(Number(request, "limit", 1, MostJobs) ?? DefaultLimit);
         var query = new JobQuery { Limit = limit, BeforeJobId = Number(request, "last_job_id", 1, long.MaxValue), Status = Statuses(request) };
         var jobs = await Client.GetJobsAsync(query, cancellationToken).ToListAsync(cancellationToken);
-        return ApiAnswer.Ok(new { jobs = jobs.Select(Job), next_cursor = jobs.Count == limit ? jobs[^1].JobId : (long?)null });
-    }
-
-    private async Task<ApiAnswer> GetProgressAsync(ApiRequest request, CancellationToken cancellationToken)
-    {
-        var progress = await Client.GetJobProgressAsync(request.JobId(), cancellationToken);
-        return ApiAnswer.Ok(new
-        {
-            job_id = progress.JobId,
-            job_status = progress.Status.ToText(),
-            tables = progress.Tables.ToDictionary(
-                table => table.Table, table => new { table.CurrentBlock, table.StartBlock, table.FilesCount, table.TotalSizeBytes }),
-        });
+        return ApiAnswer.Ok(new { jobs = jobs.Select(ApiObjects.From), next_cursor = jobs.Count == limit ? jobs[^1].JobId : (long?)null });
     }
 
     private async Task<ApiAnswer> GetEventsAsync(ApiRequest request, CancellationToken cancellationToken) => ApiAnswer.Ok(new
     {
         job_id = request.JobId(),
-        events = await Client.GetJobEventsAsync(request.JobId(), cancellationToken).Select(transition => new
-        {
-            id = transition.EventId,
-            created_at = transition.CreatedAt,
-            node_id = transition.NodeId,
-            event_type = transition.Status.ToText(),
-            detail = transition.Detail is { } detail ? JsonSerializer.Deserialize<JsonElement>(detail) : (JsonElement?)null,
-        }).ToListAsync(cancellationToken),
+        events = await Client.GetJobEventsAsync(request.JobId(), cancellationToken).Select(ApiObjects.From).ToListAsync(cancellationToken),
     });
 
     private async Task<ApiAnswer> RemoveJobsAsync(ApiRequest request, CancellationToken cancellationToken)
@@ -206,6 +219,7 @@ internal sealed class ApiRoutes
                 name = dataset.Key.Name,
                 latest_version = dataset.FirstOrDefault(version => !IsTag(version))?.Version,
                 versions = dataset.Where(version => !IsTag(version)).Select(version => version.Version),
+                revisions = dataset,
             }),
         });
     }
@@ -216,15 +230,7 @@ internal sealed class ApiRoutes
         var reference = DatasetReference.Parse($"{body.RequireText("namespace")}/{body.RequireText("name")}{(version is null ? "" : $"@{version}")}");
         var manifest = body.TryGetProperty("manifest", out var json) && json.ValueKind == JsonValueKind.Object ? json.GetRawText() : throw ApiJson.Invalid("the body lacks \"manifest\", an object");
         var dataset = await Client.RegisterDatasetAsync(reference, manifest, cancellationToken);
-        return ApiAnswer.Created(new
-        {
-            @namespace = dataset.Namespace,
-            name = dataset.Name,
-            version = dataset.Version,
-            manifest_hash = dataset.ManifestHash,
-            kind = dataset.Kind,
-            created_at = dataset.CreatedAt,
-        });
+        return ApiAnswer.Created(dataset);
     }
 
     private async Task<ApiAnswer> GetVersionsAsync(ApiRequest request, CancellationToken cancellationToken)
@@ -233,7 +239,7 @@ internal sealed class ApiRoutes
         var versions = await Client.GetDatasetsAsync(cancellationToken)
             .Where(version => version.Namespace == space && version.Name == name).ToListAsync(cancellationToken);
         return versions.Count == 0
-            ? throw new AmpException("DatasetNotFound", AmpErrorKind.NotFound, $"There is no dataset {space}/{name}.") { Target = $"{space}/{name}" }
+            ? throw JobErrors.DatasetNotFound($"{space}/{name}")
             : ApiAnswer.Ok(new
             {
                 @namespace = space,
@@ -283,9 +289,16 @@ internal sealed class ApiRoutes
     private async Task<ApiAnswer> GetProvidersAsync(ApiRequest request, CancellationToken cancellationToken)
     {
         var providers = new List<object>();
-        foreach (var name in _deployment.Providers.Names)
+        await foreach (var name in Client.GetProviderNamesAsync(cancellationToken))
         {
-            providers.Add(Provider(await _deployment.Providers.GetAsync(name, cancellationToken)));
+            try
+            {
+                providers.Add(await Client.GetProviderAsync(name, cancellationToken));
+            }
+            catch (AmpException e)
+            {
+                providers.Add(new { name, error_code = e.ApiErrorCode, error_message = e.Message });
+            }
         }
 
         return ApiAnswer.Ok(new { providers });
@@ -310,32 +323,10 @@ internal sealed class ApiRoutes
             ConcurrentRequestLimit = body.Integer("concurrent_request_limit") ?? provider.ConcurrentRequestLimit,
             RpcBatchSize = body.Integer("rpc_batch_size") ?? provider.RpcBatchSize,
         };
-        return ApiAnswer.Created(Provider(await _deployment.Providers.RegisterAsync(provider, overwrite: false, cancellationToken)));
+        return ApiAnswer.Created(await Client.RegisterProviderAsync(provider, body.Flag("overwrite"), cancellationToken));
     }
 
-    // The list has all fields too: those who count workers by version or age need not ask for each of them.
-    private static object Worker(AmpWorker worker) => new
-    {
-        node_id = worker.NodeId,
-        created_at = worker.CreatedAt,
-        registered_at = worker.RegisteredAt,
-        heartbeat_at = worker.HeartbeatAt,
-        info = new { worker.Version, worker.CommitSha, worker.CommitTimestamp, worker.BuildDate },
-    };
-
-    private static object Job(AmpJob job) => new
-    {
-        id = job.JobId,
-        created_at = job.CreatedAt,
-        updated_at = job.UpdatedAt,
-        node_id = job.NodeId,
-        status = job.Status.ToText(),
-        descriptor = job.Descriptor is { } descriptor ? JsonSerializer.Deserialize<JsonElement>(JobDescriptorJson.Write(descriptor)) : (JsonElement?)null,
-    };
-
     private static bool IsTag(AmpDataset version) => version.Version is "latest" or "dev";
-
-    private static object Provider(AmpProvider provider) => new { provider.Name, provider.Kind, provider.Network, provider.Url };
 
     private static IReadOnlyList<AmpJobStatus> Statuses(ApiRequest request) =>
         [.. (request.Query.GetValueOrDefault("status") ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(text =>

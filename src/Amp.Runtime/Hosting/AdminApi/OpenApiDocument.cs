@@ -5,6 +5,13 @@ namespace Amp.Hosting.AdminApi;
 /// <summary>Describes the routes as OpenAPI 3.1.</summary>
 internal static class OpenApiDocument
 {
+    private static readonly ApiField[] ErrorFields =
+    [
+        new("error_code", "string", "Stable code.", IsRequired: true), new("error_message", "string", "What went wrong.", IsRequired: true),
+        new("error_kind", "string", "What kind of thing it is, such as not_found."), new("target", "string", "The name, path or number it is about."),
+        new("recommended_action", "string", "What can be done about it."),
+    ];
+
     /// <summary>The document.</summary>
     public static JsonObject Create(IEnumerable<ApiRoute> routes)
     {
@@ -27,7 +34,7 @@ internal static class OpenApiDocument
             ["components"] = new JsonObject
             {
                 ["securitySchemes"] = new JsonObject { ["token"] = new JsonObject { ["type"] = "http", ["scheme"] = "bearer" } },
-                ["schemas"] = new JsonObject { ["Error"] = Schema([new("error_code", "string", "Stable code.", IsRequired: true), new("error_message", "string", "What went wrong.", IsRequired: true)]) },
+                ["schemas"] = new JsonObject { ["Error"] = Schema(ErrorFields) },
             },
             ["security"] = new JsonArray(new JsonObject(), new JsonObject { ["token"] = new JsonArray() }),
         };
