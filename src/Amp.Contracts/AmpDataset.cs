@@ -61,6 +61,12 @@ public sealed record AmpTable
     /// <summary>Last block of the contiguous canonical range; null when empty.</summary>
     public ulong? CurrentBlock { get; init; }
 
+    /// <summary>
+    /// Number of blocks in files: up to <see cref="CurrentBlock"/>, and those behind a gap, which parts that are extracted side by side
+    /// leave for a while.
+    /// </summary>
+    public ulong BlocksCount { get; init; }
+
     /// <summary>Number of canonical files.</summary>
     public long FilesCount { get; init; }
 

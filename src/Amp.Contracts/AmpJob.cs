@@ -55,6 +55,9 @@ public sealed record AmpJob
     /// <summary>What it is to do; null when the stored descriptor cannot be read.</summary>
     public AmpJobDescriptor? Descriptor { get; init; }
 
+    /// <summary>The job that it extracts a part for; null for a job of its own.</summary>
+    public long? PartOf => Descriptor?.PartOf;
+
     /// <summary>How often it was scheduled.</summary>
     public int Attempts { get; init; }
 
@@ -75,7 +78,7 @@ public sealed record AmpJob
 /// <summary>What a job is to do (<c>detail</c> of its SCHEDULED event).</summary>
 public sealed record AmpJobDescriptor
 {
-    /// <summary>Kind of job; <c>materialize-raw</c> extracts a raw dataset.</summary>
+    /// <summary>Kind of job; <c>materialize-raw</c> extracts a raw dataset, <c>materialize-raw-part</c> a range of blocks for such a job.</summary>
     public required string Kind { get; init; }
 
     /// <summary>
@@ -86,6 +89,18 @@ public sealed record AmpJobDescriptor
 
     /// <summary>How many block ranges are extracted side by side; 1 or more.</summary>
     public int MaxWriters { get; init; } = 1;
+
+    /// <summary>How many workers extract parts of it at most, each as a job of its own; 1 for none but the job's own worker.</summary>
+    public int Workers { get; init; } = 1;
+
+    /// <summary>Node id or wildcard pattern of the workers that may extract parts; null for any.</summary>
+    public string? WorkerPattern { get; init; }
+
+    /// <summary>The job that this one extracts a part for; null for a job of its own.</summary>
+    public long? PartOf { get; init; }
+
+    /// <summary>First block of a part; null for a job of its own, which begins where the dataset does.</summary>
+    public ulong? StartBlock { get; init; }
 
     /// <summary>The dataset's namespace.</summary>
     public required string DatasetNamespace { get; init; }
@@ -164,6 +179,12 @@ public sealed record AmpTableProgress
 
     /// <summary>Last block to extract; null for a continuous job.</summary>
     public ulong? EndBlock { get; init; }
+
+    /// <summary>
+    /// Number of blocks in files: up to <see cref="CurrentBlock"/>, and those behind a gap, which parts that are extracted side by side
+    /// leave for a while.
+    /// </summary>
+    public ulong BlocksCount { get; init; }
 
     /// <summary>Number of canonical files.</summary>
     public required long FilesCount { get; init; }

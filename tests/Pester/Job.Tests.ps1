@@ -25,6 +25,7 @@ Describe 'Start-AmpJob' {
         @{ Name = 'latest'; Command = { Start-AmpJob demo/devnet latest } }
         @{ Name = 'a negative number'; Command = { Start-AmpJob demo/devnet -EndBlock -10 } }
         @{ Name = 'a pattern of workers'; Command = { Start-AmpJob demo/devnet 299 -Worker worker-* } }
+        @{ Name = 'more workers than there are'; Command = { Start-AmpJob demo/devnet 299 -Workers 8 } }
     ) {
         (& $Command | Wait-AmpJob).Status | Should -Be Completed
     }
@@ -38,6 +39,7 @@ Describe 'Start-AmpJob' {
         @{ Name = 'what is no dataset name'; Command = { Start-AmpJob nothing 10 }; Id = 'AmpInvalidDatasetReference'; Category = 'InvalidArgument' }
         @{ Name = 'what is no end block'; Command = { Start-AmpJob demo/devnet soon }; Id = 'AmpInvalidEndBlock'; Category = 'InvalidArgument' }
         @{ Name = 'an end block before the start'; Command = { $null = New-AmpDatasetManifest devnet -StartBlock 100 | Register-AmpDataset demo/late; Start-AmpJob demo/late 99 }; Id = 'AmpEndBlockBeforeStart'; Category = 'InvalidArgument' }
+        @{ Name = 'several workers without an end block'; Command = { Start-AmpJob demo/devnet -Workers 2 }; Id = 'AmpWorkersNeedEndBlock'; Category = 'InvalidArgument' }
         @{ Name = 'a network without a provider'; Command = { $null = New-AmpDatasetManifest othernet | Register-AmpDataset demo/other; Start-AmpJob demo/other 10 }; Id = 'AmpProviderNotFound'; Category = 'ObjectNotFound' }
         @{ Name = 'a worker that there is not'; Command = { Start-AmpJob demo/devnet 10 -Worker nobody }; Id = 'AmpWorkerNotFound'; Category = 'ObjectNotFound' }
         @{ Name = 'a pattern that no active worker matches'; Command = { Start-AmpJob demo/devnet 10 -Worker nobody-* }; Id = 'AmpNoActiveWorker'; Category = 'ConnectionError' }
@@ -49,6 +51,30 @@ Describe 'Start-AmpJob' {
 
     It 'goes on with the next dataset after one that is refused' {
         (Start-AmpJob demo/nothing, demo/devnet 299 -ErrorAction SilentlyContinue | Wait-AmpJob).Dataset | Should -Be demo/devnet
+    }
+
+    It 'shares a job among workers, shows its parts, and stops them with it' {
+        # A request a second: nothing ends by itself here.
+        $chain = Start-AmpDevChain -BlockCount 5000 -TransactionsPerBlock 0
+        $null = Register-AmpProvider big bignet $chain.Url -RateLimitPerMinute 60
+        $null = New-AmpDatasetManifest bignet | Register-AmpDataset demo/big
+        $null = Start-AmpWorker worker-02
+        try {
+            $job = Start-AmpJob demo/big latest -Workers 2
+            Wait-Until { @(Get-AmpJob -Status Running | Where-Object PartOf -eq $job.JobId).Count -eq 2 }
+            $parts = Get-AmpJob -Status Running | Where-Object PartOf -eq $job.JobId
+            $parts.NodeId | Sort-Object | Should -Be worker-01, worker-02
+            Assert-View $parts JobId, Status, Dataset, NodeId, EndBlock, Updated
+            ($parts | Out-String) | Should -Match "part of $($job.JobId)"
+            ($parts[0] | Format-List | Out-String) | Should -Match "Part Of Job\s+: $($job.JobId)"
+            $job | Stop-AmpJob
+            ($job, $parts | ForEach-Object { $_ } | Wait-AmpJob).Status | Should -Be Stopped, Stopped, Stopped
+            $parts, $job | ForEach-Object { $_ } | Remove-AmpJob
+        }
+        finally {
+            Stop-AmpWorker worker-02
+            Stop-AmpDevChain $chain.Url
+        }
     }
 
     It 'schedules nothing with -WhatIf' {

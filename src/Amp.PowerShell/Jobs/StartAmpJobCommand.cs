@@ -32,6 +32,14 @@ public sealed class StartAmpJobCommand : AmpDeploymentCmdlet
     [ValidateRange(1, 64)]
     public int MaxWriters { get; set; } = 1;
 
+    /// <summary>
+    /// How many workers share the blocks at most, each with parts of 2,000 blocks or more. The job waits for them, and sees to it that
+    /// nothing is left out. Needs an end block.
+    /// </summary>
+    [Parameter]
+    [ValidateRange(1, 64)]
+    public int Workers { get; set; } = 1;
+
     /// <summary>Node id of the worker to use, wildcards allowed; the active worker with the fewest jobs when left out.</summary>
     [Parameter]
     [Alias("NodeId")]
@@ -59,6 +67,7 @@ public sealed class StartAmpJobCommand : AmpDeploymentCmdlet
                     {
                         Worker = Worker,
                         MaxWriters = MaxWriters,
+                        Workers = Workers,
                         Verify = Verify,
                     };
                     await pipeline.OutputAsync(await deployment.Client.StartJobAsync(request, cancellationToken));

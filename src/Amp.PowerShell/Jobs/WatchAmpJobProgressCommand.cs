@@ -97,9 +97,9 @@ public sealed class WatchAmpJobProgressCommand : AmpDeploymentCmdlet
         {
             PercentComplete = (int)(table.PercentComplete ?? -1),
         };
-        if (table is { BlocksPerSecond: > 0 and var rate, EndBlock: { } end, CurrentBlock: { } current } && end >= current)
+        if (table is { BlocksPerSecond: > 0 and var rate, EndBlock: { } end, StartBlock: { } start } && end - start + 1 is var all && all >= table.BlocksCount)
         {
-            bar.SecondsRemaining = (int)Math.Min(int.MaxValue, (end - current) / rate);
+            bar.SecondsRemaining = (int)Math.Min(int.MaxValue, (all - table.BlocksCount) / rate);
         }
 
         return _bars[bar.ActivityId] = bar;

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.RegularExpressions;
@@ -28,10 +29,20 @@ public sealed class JobScheduler(MetadataDatabase database)
         return await database.Jobs.ScheduleAsync(nodeId, descriptor, IdempotencyKey(descriptor), cancellationToken);
     }
 
-    /// <summary>The key that tells jobs of one manifest from others: SHA-256 in hex, as ampd computes it.</summary>
-    internal static string IdempotencyKey(AmpJobDescriptor descriptor) =>
-        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(
-            $"{descriptor.Kind}:{descriptor.DatasetNamespace}/{descriptor.DatasetName}@{descriptor.ManifestHash}")));
+    /// <summary>
+    /// The key that tells jobs of one manifest from others: SHA-256 in hex, as ampd computes it. Parts of a job have keys of their own.
+    /// </summary>
+    internal static string IdempotencyKey(AmpJobDescriptor descriptor)
+    {
+        var part = descriptor.PartOf is null ? ""
+            : string.Create(CultureInfo.InvariantCulture, $"#{descriptor.PartOf}:{descriptor.StartBlock}-{descriptor.EndBlock}");
+        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(
+            $"{descriptor.Kind}:{descriptor.DatasetNamespace}/{descriptor.DatasetName}@{descriptor.ManifestHash}{part}")));
+    }
+
+    /// <summary>The least loaded active worker that fits a name or pattern and is not among <paramref name="busy"/>; null when there is none.</summary>
+    internal async Task<string?> FindAsync(string? worker, IReadOnlyCollection<string> busy, CancellationToken cancellationToken) =>
+        LeastLoaded((await ListAsync(worker, cancellationToken)).Where(candidate => !busy.Contains(candidate.NodeId)));
 
     /// <summary>The worker that a job would be placed on now; parameter and errors are those of <see cref="ScheduleAsync"/>.</summary>
     internal async Task<string> ChooseAsync(string? worker, CancellationToken cancellationToken)
@@ -43,19 +54,22 @@ public sealed class JobScheduler(MetadataDatabase database)
                 $"Worker {worker} is not active: its last heartbeat is {exact.HeartbeatAge.TotalSeconds:F0} s old.", worker);
         }
 
-        // Unlike a listing for people, a placement takes letters as they are written.
-        var pattern = worker is null ? null : new Regex(WorkersTable.ToRegex(worker), RegexOptions.CultureInvariant);
-        var candidates = (await database.Workers.ListAsync(worker is null ? null : [worker], cancellationToken))
-            .Where(w => w.IsActive && pattern?.IsMatch(w.NodeId) != false)
-            .ToArray();
-        if (candidates.Length == 0)
-        {
-            throw NoActiveWorker(worker is null ? "No worker is active." : $"No active worker matches '{worker}'.", worker);
-        }
+        return LeastLoaded(await ListAsync(worker, cancellationToken))
+            ?? throw NoActiveWorker(worker is null ? "No worker is active." : $"No active worker matches '{worker}'.", worker);
+    }
 
-        var least = candidates.Min(w => w.ActiveJobs);
-        var idlest = candidates.Where(w => w.ActiveJobs == least).ToArray();
-        return idlest[RandomNumberGenerator.GetInt32(idlest.Length)].NodeId;
+    /// <summary>Active workers that fit a name or pattern. Unlike a listing for people, a placement takes letters as they are written.</summary>
+    private async Task<IEnumerable<AmpWorker>> ListAsync(string? worker, CancellationToken cancellationToken)
+    {
+        var pattern = worker is null ? null : new Regex(WorkersTable.ToRegex(worker), RegexOptions.CultureInvariant);
+        return (await database.Workers.ListAsync(worker is null ? null : [worker], cancellationToken))
+            .Where(w => w.IsActive && pattern?.IsMatch(w.NodeId) != false);
+    }
+
+    private static string? LeastLoaded(IEnumerable<AmpWorker> workers)
+    {
+        var idlest = workers.GroupBy(w => w.ActiveJobs).MinBy(group => group.Key)?.ToArray();
+        return idlest?[RandomNumberGenerator.GetInt32(idlest.Length)].NodeId;
     }
 
     private static AmpException NoActiveWorker(string message, string? worker) =>

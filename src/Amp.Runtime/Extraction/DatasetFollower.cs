@@ -68,6 +68,10 @@ internal sealed class DatasetFollower(
         }
     }
 
+    /// <summary>What the tables lack of a range, as far as the chain has it, in rising order.</summary>
+    public async Task<IReadOnlyList<MissingRange>> PlanAsync(JobRange range, CancellationToken stop) =>
+        await FindHeadAsync(stop) is { } head && range.UpTo(head) is { } wanted ? await PlanAsync(wanted, head, open: null, stop) : [];
+
     /// <summary>One look at the chain and what follows from it; true when nothing is left to do.</summary>
     private async Task<bool> AdvanceAsync(JobRange range, DatasetExtractor extractor, CancellationToken stop)
     {

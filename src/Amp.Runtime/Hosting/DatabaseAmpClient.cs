@@ -49,17 +49,8 @@ internal sealed class DatabaseAmpClient(AmpConfiguration configuration, Metadata
     public Task<AmpJob> GetJobAsync(long jobId, CancellationToken cancellationToken) => database.Jobs.GetAsync(jobId, cancellationToken);
 
     /// <inheritdoc/>
-    public async Task<AmpJobProgress> GetJobProgressAsync(long jobId, CancellationToken cancellationToken)
-    {
-        var progress = await database.Jobs.ProgressAsync(jobId, cancellationToken);
-        return progress with
-        {
-            Tables = [.. progress.Tables.Select(table => table with
-            {
-                PercentComplete = Percent(table.StartBlock, table.CurrentBlock, table.EndBlock),
-            })],
-        };
-    }
+    public Task<AmpJobProgress> GetJobProgressAsync(long jobId, CancellationToken cancellationToken) =>
+        database.Jobs.ProgressAsync(jobId, cancellationToken);
 
     /// <inheritdoc/>
     public async Task<AmpJob> StartJobAsync(StartJobRequest request, CancellationToken cancellationToken)
@@ -72,6 +63,15 @@ internal sealed class DatabaseAmpClient(AmpConfiguration configuration, Metadata
             EndBlock.RequireNotBefore(end, manifest.StartBlock, dataset.Dataset);
         }
 
+        if (request.Workers > 1 && request.EndBlock is null)
+        {
+            throw new AmpException("WorkersNeedEndBlock", AmpErrorKind.InvalidInput, $"A job of {dataset.Dataset} without end cannot be shared among {request.Workers} workers.")
+            {
+                Target = dataset.Dataset,
+                RecommendedAction = $"Give an end block, such as latest, and follow the chain from there with one worker afterwards: Start-AmpJob {dataset} latest -Workers {request.Workers}",
+            };
+        }
+
         if (request.Verify)
         {
             VerificationError.RequireTables(manifest.Tables.Select(table => table.Name), dataset.Dataset);
@@ -81,9 +81,11 @@ internal sealed class DatabaseAmpClient(AmpConfiguration configuration, Metadata
         var scheduled = await new JobScheduler(database).ScheduleAsync(
             new AmpJobDescriptor
             {
-                Kind = "materialize-raw",
+                Kind = JobKinds.MaterializeRaw,
                 EndBlock = request.EndBlock,
                 MaxWriters = request.MaxWriters,
+                Workers = request.Workers,
+                WorkerPattern = request.Workers > 1 ? request.Worker : null,
                 DatasetNamespace = dataset.Namespace,
                 DatasetName = dataset.Name,
                 ManifestHash = hash,
@@ -218,18 +220,6 @@ internal sealed class DatabaseAmpClient(AmpConfiguration configuration, Metadata
         {
             return dataset;
         }
-    }
-
-    private static double? Percent(ulong? start, ulong? current, ulong? end)
-    {
-        if (end is null)
-        {
-            return null;
-        }
-
-        return start is null || current is null
-            ? 0
-            : Math.Min(100, 100.0 * (current.Value - start.Value + 1) / Math.Max(1, end.Value - start.Value + 1));
     }
 
     private static async IAsyncEnumerable<T> EnumerateAsync<T>(

@@ -83,7 +83,7 @@ internal sealed class HttpAmpClient : IAmpClient
     public async Task<AmpJob> StartJobAsync(StartJobRequest request, CancellationToken cancellationToken)
     {
         var version = request.Dataset.Version ?? await DefaultVersionAsync(request.Dataset, cancellationToken);
-        var body = new { end_block = request.EndBlock, parallelism = request.MaxWriters, worker_id = request.Worker, verify = request.Verify };
+        var body = new { end_block = request.EndBlock, parallelism = request.MaxWriters, workers = request.Workers, worker_id = request.Worker, verify = request.Verify };
         var answer = await SendAsync(HttpMethod.Post, $"{PathOf(request.Dataset)}/versions/{Escape(version)}/deploy", body, cancellationToken);
         return await GetJobAsync(Parse(answer, json => json.GetProperty("job_id").GetInt64()), cancellationToken);
     }

@@ -23,7 +23,7 @@ public interface IAmpClient : IAsyncDisposable
     /// <summary>
     /// Schedules a job; returns the job that is already there when an active one has the same dataset version and
     /// descriptor. Throws <c>DatasetNotFound</c>, <c>EndBlockBeforeStart</c>, <c>ProviderNotFound</c>,
-    /// <c>NoActiveWorker</c>, <c>WorkerNotFound</c>, <c>VerificationNeedsTables</c> before anything is stored.
+    /// <c>NoActiveWorker</c>, <c>WorkerNotFound</c>, <c>VerificationNeedsTables</c>, <c>WorkersNeedEndBlock</c> before anything is stored.
     /// </summary>
     Task<AmpJob> StartJobAsync(StartJobRequest request, CancellationToken cancellationToken);
 
@@ -106,7 +106,12 @@ public sealed record StartJobRequest(DatasetReference Dataset, string? EndBlock)
     /// <summary>How many parts of a range are extracted side by side, of 2,000 blocks or more each; 1 or more.</summary>
     public int MaxWriters { get; init; } = 1;
 
-    /// <summary>Node id or wildcard pattern of the worker to use; null for the active worker with the fewest jobs.</summary>
+    /// <summary>
+    /// How many workers extract parts of the job at most, 2,000 blocks or more each; 1 or more. Needs an end block.
+    /// </summary>
+    public int Workers { get; init; } = 1;
+
+    /// <summary>Node id or wildcard pattern of the workers to use; null for the active workers with the fewest jobs.</summary>
     public string? Worker { get; init; }
 
     /// <summary>

@@ -28,7 +28,7 @@ public static class JobWatch
             var seconds = time.GetElapsedTime(started).TotalSeconds;
             foreach (var table in job.Tables)
             {
-                var done = table.CurrentBlock is { } current ? current + 1 - (table.StartBlock ?? 0) : 0;
+                var done = table.BlocksCount;
                 var doneAtFirst = first.TryAdd(table.Table, done) ? done : first[table.Table];
                 if (!last.TryGetValue(table.Table, out var before) || before != table)
                 {

@@ -27,6 +27,22 @@ internal sealed class CanonicalChain
     /// <summary>Total size of the canonical segments in bytes.</summary>
     public long TotalSize => Canonical.Sum(s => s.Size);
 
+    /// <summary>Number of blocks in the canonical segments and in those behind a gap.</summary>
+    public ulong CountBlocks()
+    {
+        var (count, next) = Range is { } range ? (range.Count, range.End + 1) : (0, 0);
+        foreach (var segment in Order(Orphaned))
+        {
+            if (segment.End >= next)
+            {
+                count += segment.End - Math.Max(segment.Start, next) + 1;
+                next = segment.End + 1;
+            }
+        }
+
+        return count;
+    }
+
     /// <summary>Finds the canonical chain.</summary>
     public static CanonicalChain Build(IEnumerable<Segment> segments)
     {

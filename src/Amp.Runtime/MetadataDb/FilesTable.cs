@@ -187,7 +187,7 @@ public sealed class FilesTable
 
     /// <summary>A query of one row if the job of the first parameter is still its worker's, in the run that registered then; nobody can reassign it meanwhile.</summary>
     /// <param name="jobParameter">Number of the job's parameter; the worker's name and its time of registration, or null for any, follow.</param>
-    private static string Fence(int jobParameter) =>
+    internal static string Fence(int jobParameter) =>
         $"""
 
         SELECT 1 FROM jobs_status s JOIN workers w ON w.node_id = s.node_id

@@ -8,7 +8,10 @@ namespace Amp.MetadataDb;
 /// <summary>The descriptor of a job as it is stored: the <c>detail</c> of its SCHEDULED event.</summary>
 internal static class JobDescriptorJson
 {
-    /// <summary>Writes a descriptor. The end block is a string or null: ampd reads nothing else.</summary>
+    /// <summary>
+    /// Writes a descriptor. The end block is a string or null: ampd reads nothing else. What ampd does not know is written only when it
+    /// is used.
+    /// </summary>
     public static string Write(AmpJobDescriptor descriptor)
     {
         using var stream = new MemoryStream();
@@ -22,6 +25,22 @@ internal static class JobDescriptorJson
             json.WriteString("dataset_name", descriptor.DatasetName);
             json.WriteString("manifest_hash", descriptor.ManifestHash);
             json.WriteBoolean("verify", descriptor.Verify);
+            if (descriptor.Workers > 1)
+            {
+                json.WriteNumber("workers", descriptor.Workers);
+            }
+
+            if (descriptor.WorkerPattern is not null)
+            {
+                json.WriteString("worker_pattern", descriptor.WorkerPattern);
+            }
+
+            if (descriptor is { PartOf: { } whole, StartBlock: { } start })
+            {
+                json.WriteNumber("part_of", whole);
+                json.WriteNumber("start_block", start);
+            }
+
             json.WriteEndObject();
         }
 
@@ -53,6 +72,10 @@ internal static class JobDescriptorJson
                 DatasetName = RequiredText(root, "dataset_name"),
                 ManifestHash = RequiredText(root, "manifest_hash"),
                 Verify = root.TryGetProperty("verify", out var verify) && verify.GetBoolean(),
+                Workers = root.TryGetProperty("workers", out var workers) ? workers.GetUInt16() : 1,
+                WorkerPattern = root.TryGetProperty("worker_pattern", out var pattern) ? pattern.GetString() : null,
+                PartOf = root.TryGetProperty("part_of", out var whole) ? whole.GetInt64() : null,
+                StartBlock = root.TryGetProperty("start_block", out var start) ? start.GetUInt64() : null,
             };
             return true;
         }

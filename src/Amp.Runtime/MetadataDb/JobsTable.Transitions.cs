@@ -24,31 +24,23 @@ public sealed partial class JobsTable
     internal Task<ScheduledJob> ScheduleAsync(
         string nodeId, AmpJobDescriptor descriptor, string idempotencyKey, NpgsqlTransaction? transaction,
         CancellationToken cancellationToken) =>
-        _database.RunInTransactionAsync($"scheduling a job on worker {nodeId}", async connection =>
+        _database.RunInTransactionAsync(
+            $"scheduling a job on worker {nodeId}", connection => ScheduleAsync(connection, nodeId, descriptor, idempotencyKey, cancellationToken), transaction, cancellationToken);
+
+    /// <summary>
+    /// Schedules a part of a job, if that is still its worker's; the fence is part of the transaction. An active part with the same
+    /// descriptor is returned instead of a second one.
+    /// </summary>
+    /// <exception cref="AmpException"><c>JobLeaseLost</c>; as <see cref="ScheduleAsync(string, AmpJobDescriptor, string, CancellationToken)"/>.</exception>
+    internal Task<ScheduledJob> SchedulePartAsync(
+        long jobId, string jobNodeId, DateTimeOffset registeredAt, string nodeId, AmpJobDescriptor part, string idempotencyKey, CancellationToken cancellationToken) =>
+        _database.RunInTransactionAsync($"scheduling a part of job {jobId} on worker {nodeId}", async connection =>
         {
-            if (!await connection.ScalarAsync<bool>("SELECT EXISTS (SELECT 1 FROM workers WHERE node_id = $1)", [nodeId], cancellationToken))
-            {
-                throw JobErrors.WorkerNotFound(nodeId);
-            }
-
-            // The upsert locks the key's row: two schedulers of one key go one after the other from here.
-            var jobId = await connection.ScalarAsync<long>(
-                """
-                INSERT INTO jobs (idempotency_key, node_id, created_at) VALUES ($1, $2, now())
-                ON CONFLICT ON CONSTRAINT jobs_idempotency_key_unique DO UPDATE SET idempotency_key = EXCLUDED.idempotency_key
-                RETURNING id
-                """, [idempotencyKey, nodeId], cancellationToken);
-            var existing = await FindAsync(connection, jobId, cancellationToken);
-            if (existing is { IsTerminal: false })
-            {
-                return existing.Descriptor == descriptor
-                    ? new ScheduledJob(jobId, IsNew: false)
-                    : throw JobErrors.ActiveConflict(jobId);
-            }
-
-            await WriteScheduledAsync(connection, jobId, nodeId, JobDescriptorJson.Write(descriptor), cancellationToken);
-            return new ScheduledJob(jobId, IsNew: true);
-        }, transaction, cancellationToken);
+            var held = await connection.ScalarAsync<int?>(FilesTable.Fence(jobParameter: 1), [jobId, jobNodeId, Sql.Time(registeredAt)], cancellationToken);
+            return held is null
+                ? throw JobErrors.LeaseLost(jobId, jobNodeId)
+                : await ScheduleAsync(connection, nodeId, part, idempotencyKey, cancellationToken);
+        }, null, cancellationToken);
 
     /// <summary>Schedules a job that has ended again, on the given worker, with its latest descriptor.</summary>
     /// <param name="jobId">The job.</param>
@@ -81,7 +73,7 @@ public sealed partial class JobsTable
             return true;
         }, transaction, cancellationToken);
 
-    /// <summary>Asks for a job to stop and notifies its worker.</summary>
+    /// <summary>Asks for a job to stop, with its parts, and notifies the workers.</summary>
     /// <returns>False when it is stopping already.</returns>
     /// <exception cref="AmpException"><c>JobNotFound</c>; <c>JobAlreadyTerminated</c> when it has ended.</exception>
     public Task<bool> RequestStopAsync(long jobId, CancellationToken cancellationToken = default) =>
@@ -91,6 +83,7 @@ public sealed partial class JobsTable
             if (change.Done)
             {
                 await NotifyAsync(connection, change.NodeId, jobId, "STOP", cancellationToken);
+                await StopPartsAsync(connection, jobId, cancellationToken);
                 return true;
             }
 
@@ -118,6 +111,47 @@ public sealed partial class JobsTable
     /// <summary>SCHEDULED or RUNNING → ERROR, or FATAL when a retry would fail the same way; by its worker.</summary>
     internal Task FailAsync(long jobId, string nodeId, bool fatal, string detailJson, CancellationToken cancellationToken) =>
         ChangeAsync(jobId, nodeId, StartableStates, fatal ? AmpJobStatus.Fatal : AmpJobStatus.Error, detailJson, cancellationToken);
+
+    private static async Task StopPartsAsync(NpgsqlConnection connection, long jobId, CancellationToken cancellationToken)
+    {
+        var parts = await connection.QueryAsync(
+            """
+            SELECT s.job_id FROM jobs_status s
+            WHERE s.status = ANY($2) AND EXISTS (SELECT 1 FROM job_events e WHERE e.job_id = s.job_id AND e.event_type = 'SCHEDULED' AND (e.detail->>'part_of')::bigint = $1)
+            """, [jobId, Sql.TextArray(StartableStates.Select(s => s.ToText()))], r => r.GetInt64(0), cancellationToken);
+        foreach (var part in parts)
+        {
+            var change = await TransitionAsync(connection, part, null, StartableStates, AmpJobStatus.StopRequested, null, cancellationToken);
+            await NotifyAsync(connection, change.NodeId, part, "STOP", cancellationToken);
+        }
+    }
+
+    private static async Task<ScheduledJob> ScheduleAsync(
+        NpgsqlConnection connection, string nodeId, AmpJobDescriptor descriptor, string idempotencyKey, CancellationToken cancellationToken)
+    {
+        if (!await connection.ScalarAsync<bool>("SELECT EXISTS (SELECT 1 FROM workers WHERE node_id = $1)", [nodeId], cancellationToken))
+        {
+            throw JobErrors.WorkerNotFound(nodeId);
+        }
+
+        // The upsert locks the key's row: two schedulers of one key go one after the other from here.
+        var jobId = await connection.ScalarAsync<long>(
+            """
+            INSERT INTO jobs (idempotency_key, node_id, created_at) VALUES ($1, $2, now())
+            ON CONFLICT ON CONSTRAINT jobs_idempotency_key_unique DO UPDATE SET idempotency_key = EXCLUDED.idempotency_key
+            RETURNING id
+            """, [idempotencyKey, nodeId], cancellationToken);
+        var existing = await FindAsync(connection, jobId, cancellationToken);
+        if (existing is { IsTerminal: false })
+        {
+            return existing.Descriptor == descriptor
+                ? new ScheduledJob(jobId, IsNew: false)
+                : throw JobErrors.ActiveConflict(jobId);
+        }
+
+        await WriteScheduledAsync(connection, jobId, nodeId, JobDescriptorJson.Write(descriptor), cancellationToken);
+        return new ScheduledJob(jobId, IsNew: true);
+    }
 
     private Task<bool> ChangeAsync(
         long jobId, string nodeId, AmpJobStatus[] from, AmpJobStatus to, string? detail, CancellationToken cancellationToken) =>

@@ -18,6 +18,9 @@ public sealed record JobFilter
     /// <summary>The worker they are assigned to.</summary>
     public string? NodeId { get; init; }
 
+    /// <summary>Only parts of this job.</summary>
+    public long? PartOf { get; init; }
+
     /// <summary>Only jobs older than this one (a page's cursor): lower numbers.</summary>
     public long? BeforeJobId { get; init; }
 
@@ -59,12 +62,13 @@ public sealed partial class JobsTable
               AND ($3::bigint IS NULL OR j.id < $3)
               AND ($4::text IS NULL OR e.detail->>'dataset_namespace' = $4)
               AND ($5::text IS NULL OR e.detail->>'dataset_name' = $5)
+              AND ($7::bigint IS NULL OR (e.detail->>'part_of')::bigint = $7)
             ORDER BY j.id DESC
             LIMIT $6
             """,
             [
                 Sql.TextArray(filter.Statuses?.Select(s => s.ToText())), Sql.Text(filter.NodeId), Sql.Long(filter.BeforeJobId),
-                Sql.Text(filter.DatasetNamespace), Sql.Text(filter.DatasetName), Sql.Long(filter.Limit),
+                Sql.Text(filter.DatasetNamespace), Sql.Text(filter.DatasetName), Sql.Long(filter.Limit), Sql.Long(filter.PartOf),
             ], Map, cancellationToken), null, cancellationToken);
     }
 
@@ -117,9 +121,10 @@ public sealed partial class JobsTable
                 StartBlock = table.StartBlock,
                 CurrentBlock = table.CurrentBlock,
                 EndBlock = end,
+                BlocksCount = table.BlocksCount,
                 FilesCount = table.FilesCount,
                 TotalSizeBytes = table.TotalSizeBytes,
-                PercentComplete = Percent(table.StartBlock, table.CurrentBlock, end),
+                PercentComplete = job.PartOf is null ? Percent(table.StartBlock, table.BlocksCount, end) : null,
             })],
         };
     }
@@ -148,10 +153,9 @@ public sealed partial class JobsTable
     private static async Task<AmpJob?> FindAsync(NpgsqlConnection connection, long jobId, CancellationToken cancellationToken) =>
         (await connection.QueryAsync($"{Select} WHERE j.id = $1", [jobId], Map, cancellationToken)).SingleOrDefault();
 
-    private static double? Percent(ulong? start, ulong? current, ulong? end) =>
-        start is { } first && end is { } last && last >= first
-            ? current is { } now ? Math.Min(100.0, 100.0 * (now - first + 1) / (last - first + 1)) : 0
-            : null;
+    private static double? Percent(ulong? start, ulong blocks, ulong? end) => end is not { } last ? null
+        : start is { } first && last >= first ? Math.Min(100.0, 100.0 * blocks / (last - first + 1))
+        : 0;
 
     private static AmpJob Map(NpgsqlDataReader reader)
     {

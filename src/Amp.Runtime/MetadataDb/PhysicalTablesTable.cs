@@ -141,6 +141,7 @@ public sealed class PhysicalTablesTable
             {
                 StartBlock = chain.Range?.Start,
                 CurrentBlock = chain.Range?.End,
+                BlocksCount = chain.CountBlocks(),
                 FilesCount = chain.Canonical.Count,
                 TotalSizeBytes = chain.TotalSize,
             };

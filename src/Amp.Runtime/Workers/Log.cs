@@ -65,6 +65,12 @@ internal static partial class Log
     [LoggerMessage(1124, LogLevel.Warning, "Job {JobId} waits for the database: {Error}")]
     public static partial void WaitedForDatabase(ILogger logger, long jobId, string error);
 
+    [LoggerMessage(1126, LogLevel.Information, "Job {JobId} started part {PartJobId}, blocks {StartBlock} to {EndBlock}, on worker {NodeId}")]
+    public static partial void StartedPart(ILogger logger, long jobId, long partJobId, ulong startBlock, ulong endBlock, string nodeId);
+
+    [LoggerMessage(1127, LogLevel.Information, "Part {PartJobId} of job {JobId} ended on worker {NodeId}: {Status} {Error}")]
+    public static partial void EndedPart(ILogger logger, long jobId, long partJobId, string nodeId, AmpJobStatus status, string? error);
+
     [LoggerMessage(1125, LogLevel.Warning, "Job {JobId} has {WriterCount} writers instead of {WantedWriterCount}: extraction.memory_budget_mb = {BudgetMb} has no room for more")]
     public static partial void LimitedWriters(ILogger logger, long jobId, int writerCount, int wantedWriterCount, int budgetMb);
 }

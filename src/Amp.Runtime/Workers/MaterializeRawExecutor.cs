@@ -14,7 +14,9 @@ namespace Amp.Workers;
 
 /// <summary>
 /// Runs jobs of kind <c>materialize-raw</c>: brings the dataset's tables up to the end block, or follows the chain until it
-/// is stopped. Running a finished job again does nothing.
+/// is stopped. Running a finished job again does nothing. A job that several workers share hands out parts first; those are jobs of kind
+/// <c>materialize-raw-part</c>, which write their blocks and nothing else: events, leftover files and the last look at the chain are the
+/// whole job's.
 /// </summary>
 internal sealed class MaterializeRawExecutor(
     AmpConfiguration configuration,
@@ -35,8 +37,17 @@ internal sealed class MaterializeRawExecutor(
     {
         var started = time.GetTimestamp();
         var descriptor = job.Descriptor;
+        if (descriptor.Kind is not (JobKinds.MaterializeRaw or JobKinds.MaterializeRawPart))
+        {
+            throw new AmpException("JobKindUnknown", AmpErrorKind.InvalidInput, $"Job {job.JobId} is of kind '{descriptor.Kind}', which this worker cannot run.")
+            {
+                Target = job.JobId,
+                RecommendedAction = "Run it on a worker of the version that made it: Restart-AmpJob -Worker …",
+            };
+        }
+
         var manifest = await ReadManifestAsync(descriptor.ManifestHash, stop);
-        SyncTable[] tables = [.. manifest.Tables.Select(
+        SyncTable[] tables = descriptor.PartOf is not null ? [] : [.. manifest.Tables.Select(
             table => new SyncTable(descriptor.DatasetNamespace, descriptor.DatasetName, descriptor.ManifestHash, table.Name))];
         try
         {
@@ -93,14 +104,9 @@ internal sealed class MaterializeRawExecutor(
             events.Emit(new SyncStarted(job.JobId, table, range.Start, range.End));
         }
 
+        var part = descriptor.PartOf is null ? (BlockRange?)null : new BlockRange(range.Start, range.End!.Value);
         var ledger = new JobLedger(
-            database.Files, job, token => ReportProgressAsync(job.JobId, range.End, targets, syncTables, token), time, _logger);
-        var committed = await ledger.ReadAsync([.. targets.Select(target => target.LocationId)], stop);
-        foreach (var target in targets)
-        {
-            await ReconcileFilesAsync(target, [.. committed[target.LocationId]], stop);
-        }
-
+            database.Files, job, part, token => ReportProgressAsync(job.JobId, range.End, targets, syncTables, token), time, _logger);
         Log.BeganExtraction(_logger, job.JobId, $"{descriptor.DatasetNamespace}/{descriptor.DatasetName}", range.Start, range.End);
         var segmentOptions = SegmentOptions(memory);
         var clock = new SegmentClock(time);
@@ -113,8 +119,44 @@ internal sealed class MaterializeRawExecutor(
             clock,
             time,
             _logger);
+        if (descriptor.Workers > 1)
+        {
+            await ShareAsync(job, range, follower, targets, ledger, token => ReportProgressAsync(job.JobId, range.End, targets, syncTables, token), stop);
+        }
+
+        if (part is null)
+        {
+            await ReconcileFilesAsync(targets, ledger, stop);
+        }
+
         await follower.RunAsync(range, stop);
         return range.End!.Value;
+    }
+
+    /// <summary>Lets other workers extract what the tables lack, as far as it is worth it.</summary>
+    private async Task ShareAsync(
+        JobAssignment job, JobRange range, DatasetFollower follower, IReadOnlyList<TargetTable> targets, JobLedger ledger, Func<CancellationToken, Task> report, CancellationToken stop)
+    {
+        var parts = new JobParts(database, job, time, _logger);
+        await parts.AdoptAsync(stop);
+        if (!parts.Taken.Any())
+        {
+            await ReconcileFilesAsync(targets, ledger, stop);
+        }
+
+        var missing = await follower.PlanAsync(range, stop);
+        var reported = time.GetTimestamp();
+        await parts.RunAsync(
+            PartPlan.Divide(missing.Select(lacking => lacking.Blocks), parts.Taken, job.Descriptor.Workers),
+            async token =>
+            {
+                if (time.GetElapsedTime(reported) >= configuration.WorkerEvents.ProgressInterval)
+                {
+                    reported = time.GetTimestamp();
+                    await report(token);
+                }
+            },
+            stop);
     }
 
     private async Task<IReadOnlyList<TargetTable>> OpenTablesAsync(
@@ -129,7 +171,7 @@ internal sealed class MaterializeRawExecutor(
             targets.Add(new TargetTable(targets.Count, schema, table.LocationId, table.Path));
         }
 
-        await database.PhysicalTables.SetWriterAsync(targets.Select(target => target.LocationId), job.JobId, null, stop);
+        await database.PhysicalTables.SetWriterAsync(targets.Select(target => target.LocationId), descriptor.PartOf ?? job.JobId, null, stop);
         return targets;
     }
 
@@ -159,14 +201,29 @@ internal sealed class MaterializeRawExecutor(
             return new JobRange(manifest.StartBlock, null);
         }
 
+        if (descriptor.StartBlock is { } start)
+        {
+            return new JobRange(start, EndBlock.Parse(descriptor.EndBlock).Absolute);
+        }
+
         var end = EndBlock.Parse(descriptor.EndBlock).Resolve(head);
         EndBlock.RequireNotBefore(end, manifest.StartBlock, $"{descriptor.DatasetNamespace}/{descriptor.DatasetName}");
         return new JobRange(manifest.StartBlock, end);
     }
 
+    private async Task ReconcileFilesAsync(IReadOnlyList<TargetTable> tables, JobLedger ledger, CancellationToken cancellationToken)
+    {
+        var committed = await ledger.ReadAsync([.. tables.Select(table => table.LocationId)], cancellationToken);
+        foreach (var table in tables)
+        {
+            await ReconcileFilesAsync(table, [.. committed[table.LocationId]], cancellationToken);
+        }
+    }
+
     /// <summary>
     /// Removes files that no row names: what a crash left between publishing and commit. Nobody else writes here, since the
-    /// job, and with it the table's revision, is this worker's. Rows whose file is gone or has another size are reported.
+    /// job, and with it the table's revision, is this worker's, and no part of it is under way. Rows whose file is gone or has another
+    /// size are reported.
     /// </summary>
     private async Task ReconcileFilesAsync(TargetTable table, IReadOnlyList<Segment> committed, CancellationToken cancellationToken)
     {
@@ -197,7 +254,7 @@ internal sealed class MaterializeRawExecutor(
     private async Task ReportProgressAsync(
         long jobId, ulong? endBlock, IReadOnlyList<TargetTable> targets, IReadOnlyList<SyncTable> tables, CancellationToken cancellationToken)
     {
-        if (events is NullSyncEventSink)
+        if (events is NullSyncEventSink || tables.Count == 0)
         {
             return;
         }

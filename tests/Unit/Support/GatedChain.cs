@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using Amp.Extraction;
 
 namespace Amp.Support;
 
@@ -11,13 +12,13 @@ internal sealed class GatedChain : IAsyncDisposable
     private readonly HttpClient _http = new();
     private readonly Lock _lock = new();
     private readonly SortedSet<ulong> _fetched = [];
-    private ulong _last;
+    private BlockRange? _kept;
     private TaskCompletionSource _moved = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>Lets through blocks up to <paramref name="last"/>.</summary>
     public GatedChain(Uri chain, ulong last)
     {
-        _last = last;
+        _kept = new BlockRange(last + 1, ulong.MaxValue);
         _server.Handle = async (_, context, body) =>
         {
             var blocks = BlocksOf(body);
@@ -26,7 +27,7 @@ internal sealed class GatedChain : IAsyncDisposable
                 _fetched.UnionWith(blocks);
             }
 
-            await PassAsync(blocks.DefaultIfEmpty().Max());
+            await PassAsync(blocks);
             using var request = new StringContent(body, Encoding.UTF8, "application/json");
             using var response = await _http.PostAsync(chain, request);
             return await StubRpcServer.RespondAsync(context, (int)response.StatusCode, await response.Content.ReadAsStringAsync());
@@ -37,11 +38,14 @@ internal sealed class GatedChain : IAsyncDisposable
     public Uri Url => _server.Url;
 
     /// <summary>Lets through blocks up to <paramref name="last"/>, all by default.</summary>
-    public void Open(ulong last = ulong.MaxValue)
+    public void Open(ulong last = ulong.MaxValue) => KeepBack(last == ulong.MaxValue ? null : new BlockRange(last + 1, ulong.MaxValue));
+
+    /// <summary>Lets through all blocks but these.</summary>
+    public void KeepBack(BlockRange? blocks)
     {
         lock (_lock)
         {
-            _last = last;
+            _kept = blocks;
             _moved.SetResult();
             _moved = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         }
@@ -65,14 +69,14 @@ internal sealed class GatedChain : IAsyncDisposable
         _http.Dispose();
     }
 
-    private async Task PassAsync(ulong block)
+    private async Task PassAsync(IReadOnlyCollection<ulong> blocks)
     {
         while (true)
         {
             Task moved;
             lock (_lock)
             {
-                if (block <= _last)
+                if (_kept is not { } kept || blocks.All(block => block < kept.Start || block > kept.End))
                 {
                     return;
                 }

@@ -79,7 +79,7 @@ internal static class ApiObjects
         error_message = progress.ErrorMessage,
         tables = progress.Tables.ToDictionary(
             table => table.Table,
-            table => new { table.CurrentBlock, table.StartBlock, table.EndBlock, table.PercentComplete, table.FilesCount, table.TotalSizeBytes }),
+            table => new { table.CurrentBlock, table.StartBlock, table.EndBlock, table.PercentComplete, table.BlocksCount, table.FilesCount, table.TotalSizeBytes }),
     };
 
     public static AmpJobProgress Progress(JsonElement json)
@@ -101,6 +101,7 @@ internal static class ApiObjects
                 StartBlock = table.Value.Optional<ulong?>("start_block"),
                 EndBlock = table.Value.Optional<ulong?>("end_block"),
                 PercentComplete = table.Value.Optional<double?>("percent_complete"),
+                BlocksCount = table.Value.Optional<ulong>("blocks_count"),
                 FilesCount = table.Value.GetProperty("files_count").GetInt64(),
                 TotalSizeBytes = table.Value.GetProperty("total_size_bytes").GetInt64(),
             })],

@@ -50,7 +50,7 @@ internal sealed class ApiRoutes
                 [
                     new("job_id", "integer", "The job."), new("job_status", "string", "Its state."), new("dataset", "string", "Its dataset, as namespace/name."),
                     new("end_block", "integer", "Last block to extract; null for a job that follows the chain."), new("error_message", "string", "Why it failed, when it did."),
-                    new("tables", "object", "By name: current_block (end of the contiguous canonical range), start_block, end_block, percent_complete, files_count, total_size_bytes."),
+                    new("tables", "object", "By name: current_block (end of the contiguous canonical range), start_block, end_block, percent_complete, blocks_count, files_count, total_size_bytes."),
                 ],
             },
             new("GET", "/jobs/{job_id}/events", "Lists what happened to a job.", GetEventsAsync)
@@ -106,6 +106,7 @@ internal sealed class ApiRoutes
                 [
                     new("end_block", "string", "A block's number, a negative number (behind the head), or latest; none to follow the chain."),
                     new("parallelism", "integer", "How many parts of a range are extracted side by side; 1 when left out."),
+                    new("workers", "integer", "How many workers extract parts of it at most; 1 when left out."),
                     new("worker_id", "string", "Worker to use: a node id or a pattern."), new("verify", "boolean", "Whether blocks are verified."),
                 ],
                 Fields = [new("job_id", "integer", "The job.")],
@@ -120,7 +121,7 @@ internal sealed class ApiRoutes
             },
             new("GET", "/tables", "Lists the tables that jobs have begun to write.", async (_, token) => ApiAnswer.Ok(new { tables = await Client.GetTablesAsync(token).ToListAsync(token) }))
             {
-                Fields = [new("tables", "array", "Tables: dataset, table, manifest_hash, location_id, path, start_block, current_block, files_count, total_size_bytes, job_id.")],
+                Fields = [new("tables", "array", "Tables: dataset, table, manifest_hash, location_id, path, start_block, current_block, blocks_count, files_count, total_size_bytes, job_id.")],
             },
             new("GET", "/providers", "Lists providers, secrets left out.", GetProvidersAsync)
             {
@@ -264,9 +265,8 @@ internal sealed class ApiRoutes
                     _ => throw ApiJson.Invalid("\"end_block\" is neither a number nor a text"),
                 })
             {
-                MaxWriters = body.Integer("parallelism") is not { } writers ? 1
-                    : writers is >= 1 and <= 64 ? writers
-                    : throw ApiJson.Invalid("\"parallelism\" is not a number from 1 to 64"),
+                MaxWriters = UpTo64(body, "parallelism"),
+                Workers = UpTo64(body, "workers"),
                 Worker = body.Text("worker_id"),
                 Verify = body.Flag("verify"),
             },
@@ -325,6 +325,10 @@ internal sealed class ApiRoutes
         };
         return ApiAnswer.Created(await Client.RegisterProviderAsync(provider, body.Flag("overwrite"), cancellationToken));
     }
+
+    private static int UpTo64(JsonElement body, string name) => body.Integer(name) is not { } number ? 1
+        : number is >= 1 and <= 64 ? number
+        : throw ApiJson.Invalid($"\"{name}\" is not a number from 1 to 64");
 
     private static bool IsTag(AmpDataset version) => version.Version is "latest" or "dev";
 
