@@ -54,6 +54,11 @@ public sealed class WorkersTable
         connection.Command("UPDATE workers SET heartbeat_at = clock_timestamp() WHERE node_id = $1 AND registered_at = $2",
             nodeId, Sql.Time(registeredAt));
 
+    /// <summary>The statement by which a run of a worker that ends stops counting as active, so that it is given no more jobs.</summary>
+    internal static NpgsqlCommand ResignCommand(NpgsqlConnection connection, string nodeId, DateTimeOffset registeredAt) =>
+        connection.Command("UPDATE workers SET heartbeat_at = heartbeat_at - interval '5 seconds' WHERE node_id = $1 AND registered_at = $2",
+            nodeId, Sql.Time(registeredAt));
+
     /// <summary>Lists workers by name.</summary>
     /// <param name="patterns">Names, with the wildcards <c>*</c>, <c>?</c> and <c>[a-z]</c>, in any case; null for all.</param>
     /// <param name="cancellationToken">Gives up.</param>

@@ -62,7 +62,7 @@ internal sealed class NodeLease : IAsyncDisposable
         return _started.Task;
     }
 
-    /// <summary>Gives the name back.</summary>
+    /// <summary>Gives the name back; from then on the worker is not active.</summary>
     public async ValueTask DisposeAsync()
     {
         if (_thread is not null)
@@ -123,6 +123,7 @@ internal sealed class NodeLease : IAsyncDisposable
 
             if (_stop.Wait(pause))
             {
+                Resign(registeredAt);
                 return;
             }
 
@@ -161,6 +162,26 @@ internal sealed class NodeLease : IAsyncDisposable
                 _fault = _database.Translate(e, $"sending the heartbeat of worker {_nodeId}");
                 Disconnect();
             }
+        }
+    }
+
+    private void Resign(DateTimeOffset registeredAt)
+    {
+        if (_connection is null)
+        {
+            return;
+        }
+
+        try
+        {
+            using var resign = WorkersTable.ResignCommand(_connection, _nodeId, registeredAt);
+            resign.CommandTimeout = 5;
+            resign.ExecuteNonQuery();
+        }
+        catch (Exception e) when (DatabaseErrors.IsDatabase(e) || e is InvalidOperationException or IOException)
+        {
+            // Then it shows in a few seconds by itself, like the end of a worker that is killed.
+            Log.LostHeartbeat(_logger, _nodeId, e.Message);
         }
     }
 

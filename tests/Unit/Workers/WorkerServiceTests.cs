@@ -28,6 +28,21 @@ public sealed class WorkerServiceTests(PostgresFixture postgres)
     }
 
     [ToolFact("postgres")]
+    public async Task Stop_MakesTheWorkerInactiveAtOnce_AndStartActiveAgain()
+    {
+        await using var test = await postgres.CreateAsync();
+        var worker = Worker(test, new FakeExecutor());
+        await worker.StartAsync();
+
+        await worker.DisposeAsync();
+
+        Assert.False((await test.Database.Workers.GetAsync(Node))!.IsActive);
+        await using var next = Worker(test, new FakeExecutor());
+        await next.StartAsync();
+        Assert.True((await test.Database.Workers.GetAsync(Node))!.IsActive);
+    }
+
+    [ToolFact("postgres")]
     public async Task Start_WithANameInUse_IsRefusedAndLeavesTheRegistrationAlone()
     {
         await using var test = await postgres.CreateAsync();
