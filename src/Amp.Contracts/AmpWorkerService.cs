@@ -16,12 +16,12 @@ public sealed record AmpWorkerService
     /// <summary>The worker's node id.</summary>
     public required string NodeId { get; init; }
 
-    /// <summary>Name of the service, as <c>systemctl</c> takes it.</summary>
+    /// <summary>Name of the service, as <c>systemctl</c> or <c>sc.exe</c> takes it.</summary>
     public required string Name { get; init; }
 
     /// <summary>Whose service manager runs it.</summary>
     public required AmpServiceScope Scope { get; init; }
 
-    /// <summary>The file that describes it.</summary>
+    /// <summary>The unit file, or the registry key, that describes it.</summary>
     public required string Path { get; init; }
 }

@@ -7,7 +7,18 @@ namespace Amp.PowerShell.Common;
 /// <summary>A cmdlet that starts something which may run as a service.</summary>
 public abstract class ServiceCmdlet : AmpCmdlet
 {
+    private readonly CancellationTokenSource _serviceStop = new();
     private volatile bool _terminated;
+    private Action<bool>? _endService;
+
+    /// <inheritdoc/>
+    protected override void BeginProcessing()
+    {
+        if (OperatingSystem.IsWindows() && WindowsServiceProcess.Start(Terminate) is { } service)
+        {
+            _endService = service.End;
+        }
+    }
 
     /// <inheritdoc/>
     protected override void EndProcessing()
@@ -18,17 +29,34 @@ public abstract class ServiceCmdlet : AmpCmdlet
         }
     }
 
-    /// <summary>Waits until Ctrl+C or SIGTERM, or until the service ends; after SIGTERM, the shell ends too, with code 0.</summary>
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        base.Dispose(disposing);
+        if (disposing)
+        {
+            _endService?.Invoke(!_terminated);
+            _endService = null;
+            _serviceStop.Dispose();
+        }
+    }
+
+    /// <summary>Waits until Ctrl+C, SIGTERM or the service manager's request, or until the service ends; after the latter two, the shell ends too, with code 0.</summary>
     private protected async Task WaitForServiceAsync(Func<CancellationToken, Task> service, CancellationToken cancellationToken)
     {
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _serviceStop.Token);
         using var signal = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context =>
         {
             context.Cancel = true;
-            _terminated = true;
-            stop.Cancel();
+            Terminate();
         });
         await service(stop.Token);
+    }
+
+    private void Terminate()
+    {
+        _terminated = true;
+        _serviceStop.Cancel();
     }
 
     /// <summary>

@@ -4,7 +4,7 @@ using Amp.PowerShell.Common;
 
 namespace Amp.PowerShell.Workers;
 
-/// <summary>Makes a worker a service of the machine, or of the present user: writes a unit of systemd.</summary>
+/// <summary>Makes a worker a service of the machine, or of the present user: a unit of systemd, or a service of Windows.</summary>
 [Cmdlet(VerbsLifecycle.Register, "AmpWorkerService", SupportsShouldProcess = true)]
 [OutputType(typeof(AmpWorkerService))]
 public sealed class RegisterAmpWorkerServiceCommand : AmpCmdlet
@@ -35,58 +35,31 @@ public sealed class RegisterAmpWorkerServiceCommand : AmpCmdlet
     protected override void ProcessRecord()
     {
         var configPath = ResolvePath(ConfigPath);
-        var unit = OrThrow(() => Require(configPath));
-        if (!ShouldProcess(unit.Path, Start ? "Register and start service" : "Register service"))
+        var service = OrThrow(() => Require(configPath));
+        if (!ShouldProcess(service.Path, Start ? "Register and start service" : "Register service"))
         {
             return;
         }
 
+        var module = Path.GetFullPath(Path.Combine(Path.GetDirectoryName(typeof(RegisterAmpWorkerServiceCommand).Assembly.Location)!, "..", "Amp.psd1"));
         Run(async (pipeline, cancellationToken) =>
         {
-            await WriteAsync(unit, configPath, cancellationToken);
-            if (SystemdUnit.IsRunning || Start)
-            {
-                await unit.ControlAsync(cancellationToken, "daemon-reload");
-            }
-
-            if (Start)
-            {
-                await unit.ControlAsync(cancellationToken, "enable", "--now", unit.Name);
-            }
-
-            await pipeline.OutputAsync(unit.Describe());
+            await service.RegisterAsync(Environment.ProcessPath!, module, configPath, Start, cancellationToken);
+            await pipeline.OutputAsync(service.Describe());
         });
     }
 
-    private SystemdUnit Require(string configPath)
+    private ServiceEntry Require(string configPath)
     {
         // A service that could not start is refused here.
         AmpDeployment.FindConfiguration(configPath, Location);
-        var unit = SystemdUnit.Of(NodeId, Scope);
-        return !File.Exists(unit.Path) || Force
-            ? unit
-            : throw new AmpException("ServiceExists", AmpErrorKind.Conflict, $"There is a service {unit.Name} already: {unit.Path}.")
+        var service = ServiceEntry.Of(NodeId, Scope);
+        return !service.Exists || Force
+            ? service
+            : throw new AmpException("ServiceExists", AmpErrorKind.Conflict, $"There is a service {service.Name} already: {service.Path}.")
             {
                 Target = NodeId,
                 RecommendedAction = $"Replace it with -Force, or remove it: Unregister-AmpWorkerService {NodeId} -Scope {Scope}",
             };
-    }
-
-    private static async Task WriteAsync(SystemdUnit unit, string configPath, CancellationToken cancellationToken)
-    {
-        var module = Path.GetFullPath(Path.Combine(Path.GetDirectoryName(typeof(RegisterAmpWorkerServiceCommand).Assembly.Location)!, "..", "Amp.psd1"));
-        try
-        {
-            Directory.CreateDirectory(Path.GetDirectoryName(unit.Path)!);
-            await File.WriteAllTextAsync(unit.Path, unit.Write(Environment.ProcessPath!, module, configPath), cancellationToken);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new AmpException("ServiceNotWritable", AmpErrorKind.Denied, $"The service cannot be written: {e.Message}", e)
-            {
-                Target = unit.Path,
-                RecommendedAction = "Run PowerShell as root, or give -Scope User.",
-            };
-        }
     }
 }

@@ -1,58 +1,75 @@
-using System.Diagnostics;
-
 namespace Amp.PowerShell.Workers;
 
-/// <summary>A worker as a service of systemd: its unit file, and what has to be told to systemd.</summary>
-internal sealed class SystemdUnit
+/// <summary>A worker as a service of systemd: a unit file, and what systemd has to be told.</summary>
+internal sealed class SystemdUnit(string nodeId, AmpServiceScope scope) : ServiceEntry(nodeId, scope)
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static bool IsRunning => Directory.Exists("/run/systemd/system");
 
-    private readonly AmpServiceScope _scope;
+    /// <inheritdoc/>
+    public override string Name => $"{Prefix}{NodeId}.service";
 
-    private SystemdUnit(string nodeId, AmpServiceScope scope)
+    /// <inheritdoc/>
+    public override string Path => System.IO.Path.Combine(Folder(Scope), Name);
+
+    /// <inheritdoc/>
+    public override bool Exists => File.Exists(Path);
+
+    /// <summary>Names of all units, without <c>.service</c>.</summary>
+    public static IEnumerable<string> Names(AmpServiceScope scope) => !Directory.Exists(Folder(scope)) ? []
+        : Directory.EnumerateFiles(Folder(scope), $"{Prefix}*.service").Select(file => System.IO.Path.GetFileNameWithoutExtension(file));
+
+    /// <inheritdoc/>
+    public override async Task RegisterAsync(string shell, string module, string configPath, bool start, CancellationToken cancellationToken)
     {
-        NodeId = nodeId;
-        _scope = scope;
-        Name = $"amp-worker-{nodeId}.service";
-        Path = System.IO.Path.Combine(Folder(scope), Name);
+        try
+        {
+            Directory.CreateDirectory(System.IO.Path.GetDirectoryName(Path)!);
+            await File.WriteAllTextAsync(Path, Write(shell, Command(module, configPath)), cancellationToken);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw NotWritable("written", "Run PowerShell as root, or give -Scope User.", e);
+        }
+
+        if (IsRunning || start)
+        {
+            await ControlAsync(cancellationToken, "daemon-reload");
+        }
+
+        if (start)
+        {
+            await ControlAsync(cancellationToken, "enable", "--now", Name);
+        }
     }
 
-    /// <summary>The worker's node id.</summary>
-    public string NodeId { get; }
-
-    /// <summary>The unit's name.</summary>
-    public string Name { get; }
-
-    /// <summary>The unit's file.</summary>
-    public string Path { get; }
-
-    /// <summary>Whether systemd runs this machine.</summary>
-    public static bool IsRunning => Directory.Exists("/run/systemd/system");
-
-    /// <summary>The unit of a worker; throws <c>ServicesNotSupported</c> where there is no systemd.</summary>
-    public static SystemdUnit Of(string nodeId, AmpServiceScope scope) => OperatingSystem.IsLinux()
-        ? new SystemdUnit(Configuration.NodeId.Validate(nodeId), scope)
-        : throw new AmpException("ServicesNotSupported", AmpErrorKind.InvalidState, "Services can be registered with systemd only, which this machine does not have.")
+    /// <inheritdoc/>
+    public override async Task UnregisterAsync(CancellationToken cancellationToken)
+    {
+        if (IsRunning)
         {
-            RecommendedAction = $"Let the system's own service manager run: pwsh -NoProfile -Command \"Start-AmpWorker {nodeId} -ConfigPath … -Wait\"",
-        };
+            await ControlAsync(cancellationToken, "disable", "--now", Name);
+        }
 
-    /// <summary>Node ids of the workers that have a unit.</summary>
-    public static IEnumerable<string> NodeIds(AmpServiceScope scope) => !Directory.Exists(Folder(scope)) ? [] : Directory
-        .EnumerateFiles(Folder(scope), "amp-worker-*.service")
-        .Select(file => System.IO.Path.GetFileNameWithoutExtension(file)["amp-worker-".Length..]).Order(StringComparer.Ordinal);
+        try
+        {
+            File.Delete(Path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw NotWritable("removed", "Run PowerShell as root.", e);
+        }
 
-    /// <summary>What cmdlets show.</summary>
-    public AmpWorkerService Describe() => new() { NodeId = NodeId, Name = Name, Scope = _scope, Path = Path };
+        if (IsRunning)
+        {
+            await ControlAsync(cancellationToken, "daemon-reload");
+        }
+    }
 
     /// <summary>
     /// Text of the unit. The worker is stopped by SIGTERM, on which it commits what it can; it gets a minute for that. When it
     /// ends by itself, it is started again after five seconds.
     /// </summary>
-    /// <param name="shell">PowerShell's program.</param>
-    /// <param name="module">The module's manifest.</param>
-    /// <param name="configPath">The configuration file.</param>
-    public string Write(string shell, string module, string configPath) =>
+    private string Write(string shell, string command) =>
         $"""
         # Made by Register-AmpWorkerService; Unregister-AmpWorkerService removes it.
         [Unit]
@@ -62,43 +79,22 @@ internal sealed class SystemdUnit
 
         [Service]
         Type=exec
-        ExecStart={Quote(shell)} -NoProfile -NonInteractive -Command {Quote($"Import-Module {Literal(module)}; Start-AmpWorker -NodeId {Literal(NodeId)} -ConfigPath {Literal(configPath)} -Wait")}
+        ExecStart={Quote(shell)} -NoProfile -NonInteractive -Command {Quote(command)}
         KillSignal=SIGTERM
         TimeoutStopSec=60
         Restart=always
         RestartSec=5
 
         [Install]
-        WantedBy={(_scope == AmpServiceScope.System ? "multi-user.target" : "default.target")}
+        WantedBy={(Scope == AmpServiceScope.System ? "multi-user.target" : "default.target")}
 
         """;
 
-    /// <summary>Tells systemd something; throws <c>SystemdFailed</c> with what it answered.</summary>
-    public async Task ControlAsync(CancellationToken cancellationToken, params string[] arguments)
-    {
-        string[] all = [.. _scope == AmpServiceScope.User ? ["--user"] : Array.Empty<string>(), .. arguments];
-        var command = $"systemctl {string.Join(' ', all)}";
-        try
-        {
-            using var process = Process.Start(new ProcessStartInfo("systemctl", all) { RedirectStandardOutput = true, RedirectStandardError = true })!;
-            var errors = process.StandardError.ReadToEndAsync(cancellationToken);
-            await process.WaitForExitAsync(cancellationToken).WaitAsync(Patience, cancellationToken);
-            if (process.ExitCode != 0)
-            {
-                throw Failed((await errors).Trim());
-            }
-        }
-        catch (Exception e) when (e is System.ComponentModel.Win32Exception or TimeoutException)
-        {
-            throw Failed(e.Message);
-        }
+    private Task ControlAsync(CancellationToken cancellationToken, params string[] arguments) =>
+        ControlAsync("systemctl", [.. Scope == AmpServiceScope.User ? ["--user"] : Array.Empty<string>(), .. arguments], cancellationToken);
 
-        AmpException Failed(string reason) => new("SystemdFailed", AmpErrorKind.Unavailable, $"'{command}' failed: {reason}")
-        {
-            Target = Name,
-            RecommendedAction = $"Run it by hand: {command}",
-        };
-    }
+    private AmpException NotWritable(string what, string action, Exception cause) =>
+        new("ServiceNotWritable", AmpErrorKind.Denied, $"The service cannot be {what}: {cause.Message}", cause) { Target = Path, RecommendedAction = action };
 
     private static string Folder(AmpServiceScope scope) => scope == AmpServiceScope.System
         ? "/etc/systemd/system"
@@ -110,6 +106,4 @@ internal sealed class SystemdUnit
     // systemd replaces % and $ in what it starts, and reads backslashes within quotes.
     private static string Quote(string text) =>
         $"\"{text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal).Replace("%", "%%", StringComparison.Ordinal).Replace("$", "$$", StringComparison.Ordinal)}\"";
-
-    private static string Literal(string text) => $"'{text.Replace("'", "''", StringComparison.Ordinal)}'";
 }

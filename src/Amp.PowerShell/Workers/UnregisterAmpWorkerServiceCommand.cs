@@ -21,12 +21,12 @@ public sealed class UnregisterAmpWorkerServiceCommand : AmpCmdlet
     protected override void ProcessRecord()
     {
         var filter = new NameFilter(NodeId);
-        foreach (var nodeId in SystemdUnit.NodeIds(Scope).Where(nodeId => filter.IsMatch(nodeId)).ToArray())
+        foreach (var nodeId in ServiceEntry.NodeIds(Scope).Where(nodeId => filter.IsMatch(nodeId)))
         {
-            var unit = SystemdUnit.Of(nodeId, Scope);
-            if (ShouldProcess(unit.Path, "Stop and remove service"))
+            var service = ServiceEntry.Of(nodeId, Scope);
+            if (ShouldProcess(service.Path, "Stop and remove service"))
             {
-                Run((_, cancellationToken) => RemoveAsync(unit, cancellationToken));
+                Run((_, cancellationToken) => service.UnregisterAsync(cancellationToken));
             }
         }
 
@@ -34,32 +34,6 @@ public sealed class UnregisterAmpWorkerServiceCommand : AmpCmdlet
         {
             WriteError(AmpErrors.From(AmpErrors.NotFound(
                 "ServiceNotFound", $"There is no service of a worker '{nodeId}' of scope {Scope}.", nodeId, "Give the -Scope that it was registered with: System or User.")));
-        }
-    }
-
-    private static async Task RemoveAsync(SystemdUnit unit, CancellationToken cancellationToken)
-    {
-        if (SystemdUnit.IsRunning)
-        {
-            await unit.ControlAsync(cancellationToken, "disable", "--now", unit.Name);
-        }
-
-        try
-        {
-            File.Delete(unit.Path);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new AmpException("ServiceNotWritable", AmpErrorKind.Denied, $"The service cannot be removed: {e.Message}", e)
-            {
-                Target = unit.Path,
-                RecommendedAction = "Run PowerShell as root.",
-            };
-        }
-
-        if (SystemdUnit.IsRunning)
-        {
-            await unit.ControlAsync(cancellationToken, "daemon-reload");
         }
     }
 }
