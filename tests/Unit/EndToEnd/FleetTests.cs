@@ -1,4 +1,5 @@
 using System.Globalization;
+using Amp.Datasets;
 using Amp.Extraction.DevChains;
 using Amp.Hosting;
 using Amp.MetadataDb;
@@ -50,10 +51,10 @@ public sealed class FleetTests(PostgresFixture postgres)
         string[] datasets = [.. Enumerable.Range(0, 6).Select(i => $"fleet/chaos{i}")];
         await using var server = await ManagedPostgres.StartAsync(
             Path.Combine(Path.GetTempPath(), $"amp-fleet-{Guid.NewGuid():N}"), NullLoggerFactory.Instance, new Dictionary<string, string> { ["fsync"] = "off" }, CancellationToken.None);
-        await using var chain = await DevChain.StartAsync(new DevChainOptions { BlockCount = 400, TransactionsPerBlock = 3 });
+        await using var chain = await DevChain.StartAsync(new DevChainOptions { BlockCount = 4_400, TransactionsPerBlock = 1 });
 
         // However slow the machine, no job can end before the chaos does.
-        await using var gate = new GatedChain(chain.Url, 380);
+        await using var gate = new GatedChain(chain.Url, 4_380);
         await using var deployment = await PrepareAsync(server.ConnectionUrl, gate.Url, datasets);
         await using var chaos = new Chaos(deployment, seed);
         foreach (var node in Nodes)
@@ -64,7 +65,9 @@ public sealed class FleetTests(PostgresFixture postgres)
         var jobs = new List<AmpJob>();
         foreach (var dataset in datasets)
         {
-            jobs.Add(await deployment.StartJobAsync(dataset, 399));
+            // Half of them are shared among workers, in two parts.
+            jobs.Add(await deployment.Client.StartJobAsync(
+                new StartJobRequest(DatasetReference.Parse(dataset), "4399") { Workers = 1 + (jobs.Count % 2) }, CancellationToken.None));
         }
 
         await chaos.RunAsync(TimeSpan.FromSeconds(seconds));
