@@ -21,7 +21,7 @@
         'Register-AmpProvider', 'Get-AmpProvider', 'Test-AmpProvider', 'Remove-AmpProvider', 'Start-AmpDevChain', 'Stop-AmpDevChain'
         'Start-AmpJob', 'Get-AmpJob', 'Wait-AmpJob', 'Stop-AmpJob', 'Restart-AmpJob', 'Remove-AmpJob', 'Get-AmpJobEvent'
         'Get-AmpJobProgress', 'Watch-AmpJobProgress'
-        'Get-AmpSyncEvent', 'Start-AmpDevBroker', 'Stop-AmpDevBroker'
+        'Get-AmpSyncEvent', 'Register-AmpSyncEventAction', 'Start-AmpDevBroker', 'Stop-AmpDevBroker'
     )
     PrivateData          = @{
         PSData = @{

@@ -197,4 +197,7 @@ public sealed record AmpTableProgress
 
     /// <summary>Blocks per second since the watching began; null when unknown.</summary>
     public double? BlocksPerSecond { get; init; }
+
+    /// <summary>Why the job failed, when it did.</summary>
+    public string? ErrorMessage { get; init; }
 }

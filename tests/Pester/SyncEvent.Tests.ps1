@@ -36,6 +36,51 @@ Describe 'Get-AmpSyncEvent' {
         (Get-AmpSyncEvent -Since (Get-Date).AddHours(-1)).Count | Should -Be (Get-AmpSyncEvent).Count
     }
 
+    It 'filters by worker and by the end of a time' {
+        (Get-AmpSyncEvent -WorkerId worker-*).Count | Should -Be (Get-AmpSyncEvent).Count
+        Get-AmpSyncEvent -WorkerId other | Should -BeNullOrEmpty
+        $last = (Get-AmpSyncEvent | Sort-Object Timestamp)[-1].Timestamp
+        (Get-AmpSyncEvent -Until $last).Count | Should -Be (Get-AmpSyncEvent).Count
+        (Get-AmpSyncEvent -Until $last.AddTicks(-1)).Count | Should -BeLessThan (Get-AmpSyncEvent).Count
+    }
+
+    It 'goes on where a group left off, at the event that was not finished' {
+        $all = @(Get-AmpSyncEvent).Count
+        $first = @(Get-AmpSyncEvent -Group a -First 2)
+        $rest = @(Get-AmpSyncEvent -Group a)
+        $first.Count | Should -Be 2
+        $first.Count + $rest.Count | Should -Be $all
+        @($first + $rest | Sort-Object EventId -Unique).Count | Should -Be $all
+        Get-AmpSyncEvent -Group a | Should -BeNullOrEmpty
+
+        $seen = [System.Collections.Generic.List[string]]::new()
+        { Get-AmpSyncEvent -Group b | ForEach-Object { $seen.Add($_.EventId); if ($seen.Count -eq 2) { throw 'broken' } } } | Should -Throw broken
+        $again = @(Get-AmpSyncEvent -Group b)
+        $again.EventId | Should -Contain $seen[1]
+        $again.EventId | Should -Not -Contain $seen[0]
+    }
+
+    It 'shows <EventType> as it is documented' -ForEach @(
+        @{ EventType = 'sync.started'; Members = 'job_id', 'dataset', 'table_name', 'start_block', 'end_block' }
+        @{ EventType = 'sync.progress'; Members = 'job_id', 'dataset', 'table_name', 'progress' }
+        @{ EventType = 'sync.completed'; Members = 'job_id', 'dataset', 'table_name', 'final_block', 'duration_millis' }
+    ) {
+        $syncEvent = Get-AmpSyncEvent $EventType -Table blocks | Select-Object -Last 1
+        $json = $syncEvent.ToEnvelope() | ConvertTo-Json -Depth 5 | ConvertFrom-Json -DateKind String
+        $json.PSObject.Properties.Name | Should -Be event_id, event_type, event_version, timestamp, source, payload
+        $json.event_version | Should -Be '1.0'
+        $json.timestamp | Should -Match '^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$'
+        $json.source.worker_id | Should -Be worker-01
+        $json.payload.PSObject.Properties.Name | Should -Be $Members
+        $json.payload.dataset.PSObject.Properties.Name | Should -Be namespace, name, manifest_hash
+        $json.payload.dataset.namespace, $json.payload.dataset.name | Should -Be demo, devnet
+        if ($EventType -eq 'sync.progress') {
+            $json.payload.progress.PSObject.Properties.Name | Should -Be start_block, current_block, end_block, files_count, total_size_bytes
+            $json.payload.progress.current_block | Should -Be 49
+        }
+        ($syncEvent.ToJson() | ConvertFrom-Json | ConvertTo-Json -Depth 5) | Should -Be ($json | ConvertTo-Json -Depth 5)
+    }
+
     It 'ends after -First' {
         @(Get-AmpSyncEvent -First 2).Count | Should -Be 2
         @(Get-AmpSyncEvent -Follow -FromBeginning -First 2).Count | Should -Be 2
@@ -109,6 +154,87 @@ Describe 'Get-AmpSyncEvent' {
 
     It 'looks like this' {
         Assert-View (Get-AmpSyncEvent) Timestamp, EventType, JobId, Dataset, Table, Current
+    }
+}
+
+Describe 'Watch-AmpJobProgress -Source Kafka' {
+    It 'shows a job that has ended' {
+        $progress = Watch-AmpJobProgress $done.JobId -Source Kafka
+        $progress.Table | Should -Be blocks, logs, transactions
+        $progress | ForEach-Object { $_.Status | Should -Be Completed; $_.PercentComplete | Should -Be 100; $_.CurrentBlock | Should -Be 49 }
+        ($progress | Measure-Object FilesCount -Sum).Sum | Should -BeGreaterOrEqual 3
+    }
+
+    It 'follows a job to its end' {
+        $null = New-AmpDatasetManifest devnet -StartBlock 1 | Register-AmpDataset demo/later
+        $job = Start-AmpJob demo/later 49
+        $progress = $job | Watch-AmpJobProgress -Source Kafka
+        ($progress | Where-Object Status -eq Completed).Table | Sort-Object | Should -Be blocks, logs, transactions
+        ($job | Get-AmpJob).Status | Should -Be Completed
+    }
+
+    It 'writes an error for a job that failed' {
+        $null = Register-AmpProvider foreign foreignnet $deployment.Chain.Url
+        $null = New-AmpDatasetManifest foreignnet | Register-AmpDataset demo/foreign
+        $null = Register-AmpProvider dead deadnet http://127.0.0.1:1
+        $null = New-AmpDatasetManifest mainnet | Register-AmpDataset demo/failing
+        $null = Register-AmpProvider wrongchain mainnet $deployment.Chain.Url
+        $job = Start-AmpJob demo/failing 9
+        $null = $job | Watch-AmpJobProgress -Source Kafka -ErrorAction SilentlyContinue -ErrorVariable problem
+        ($problem[0].FullyQualifiedErrorId -split ',')[0] | Should -Be AmpJobFailed
+        $problem[0].Exception.Message | Should -BeLike '*chain id*'
+    }
+
+    It 'ends within a second of Ctrl+C, while the job has told nothing' {
+        $stopped = Invoke-Stoppable 'Watch-AmpJobProgress 99999 -Source Kafka' -When { $script:looks++ -gt 20 }
+        $stopped.Milliseconds | Should -BeLessThan 1000
+        $stopped.Errors | Should -BeNullOrEmpty
+    }
+}
+
+Describe 'Register-AmpSyncEventAction' {
+    It 'runs for each event that comes, whatever fails, until it is stopped' {
+        $job = Register-AmpSyncEventAction sync.completed -Name tell -Action { if ($_.Table -eq 'logs') { throw 'no logs' }; "$($_.EventType) $($_.Table) $((Get-AmpJob $_.JobId).Status)" }
+        $job | Should -BeOfType System.Management.Automation.Job
+        (Get-Job tell).State | Should -Be Running
+        $job.Location | Should -BeLike "*$($deployment.Broker.BootstrapServers)*"
+        $null = New-AmpDatasetManifest devnet -StartBlock 2 | Register-AmpDataset demo/told
+        $null = Start-AmpJob demo/told 49 | Wait-AmpJob
+        Wait-Until { $job.Output.Count -ge 2 -and $job.Error.Count -ge 1 }
+        $output = Receive-Job $job -ErrorVariable problem -ErrorAction SilentlyContinue
+        $output | Sort-Object | Should -Be 'sync.completed blocks Completed', 'sync.completed transactions Completed'
+        "$($problem[0])" | Should -Be 'no logs'
+        Stop-Job $job
+        $job.State | Should -Be Stopped
+        Remove-Job $job
+    }
+
+    It 'goes on where its group left off' {
+        $null = Get-AmpSyncEvent -Group log
+        $null = New-AmpDatasetManifest devnet -StartBlock 3 | Register-AmpDataset demo/logged
+        $null = Start-AmpJob demo/logged 49 | Wait-AmpJob
+        Wait-Until { @(Get-AmpSyncEvent sync.completed -Dataset demo/logged).Count -eq 3 }
+        $job = Register-AmpSyncEventAction sync.completed -Group log -Action { $_.Dataset }
+        Wait-Until { $job.Output.Count -eq 3 }
+        Receive-Job $job | Should -Be demo/logged, demo/logged, demo/logged
+        Remove-Job $job -Force
+    }
+
+    It 'stops a script block that runs, and leaves nothing behind' {
+        $job = Register-AmpSyncEventAction sync.started -Action { 'began'; Start-Sleep 600 }
+        $null = New-AmpDatasetManifest devnet -StartBlock 4 | Register-AmpDataset demo/slept
+        $null = Start-AmpJob demo/slept 49 | Wait-AmpJob
+        Wait-Until { $job.Output.Count -eq 1 }
+        $watch = [Diagnostics.Stopwatch]::StartNew()
+        Remove-Job $job -Force
+        $watch.ElapsedMilliseconds | Should -BeLessThan 2000
+    }
+
+    It 'starts nothing with -WhatIf, and refuses a broker or topic that is not there' {
+        Register-AmpSyncEventAction -Action { 1 } -WhatIf | Should -BeNullOrEmpty
+        Assert-CommandError { Register-AmpSyncEventAction -Action { 1 } -BootstrapServers 127.0.0.1:1 } -Id AmpBrokerUnavailable -Category ConnectionError
+        Assert-CommandError { Register-AmpSyncEventAction -Action { 1 } -Topic nothing } -Id AmpTopicNotFound -Category ObjectNotFound -Target nothing
+        Get-Job | Where-Object PSJobTypeName -eq AmpSyncEventAction | Should -BeNullOrEmpty
     }
 }
 

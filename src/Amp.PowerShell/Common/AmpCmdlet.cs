@@ -123,6 +123,7 @@ public abstract class AmpCmdlet : PSCmdlet, IDisposable
                 while (channel.Reader.TryRead(out var item))
                 {
                     Write(item);
+                    item.Written?.SetResult();
                 }
             }
 

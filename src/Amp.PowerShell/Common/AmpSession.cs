@@ -2,6 +2,7 @@ using Amp.Events;
 using Amp.Extraction.DevChains;
 using Amp.Hosting;
 using Amp.PowerShell.Controllers;
+using Amp.PowerShell.Events;
 using Amp.PowerShell.Workers;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -29,6 +30,9 @@ internal static class AmpSession
 
     /// <summary>Development brokers that run in this process, by address.</summary>
     public static Owned<DevBroker> Brokers { get; } = new();
+
+    /// <summary>Script blocks that run for sync events, by their job's instance id.</summary>
+    public static Owned<SyncEventActionJob> Actions { get; } = new();
 
     /// <summary>The deployment the session is connected to, or null; may be closed at any time.</summary>
     public static AmpDeployment? Current => _connection?.Deployment;
@@ -68,6 +72,7 @@ internal static class AmpSession
     /// <summary>Stops what a runspace started, and lets go of the session's deployment if it was the one to connect.</summary>
     public static async Task StopAllAsync(Guid owner)
     {
+        await Actions.StopAllAsync(owner);
         await Workers.StopAllAsync(owner);
         await Controllers.StopAllAsync(owner);
         await Chains.StopAllAsync(owner);

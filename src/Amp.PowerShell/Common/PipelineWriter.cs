@@ -11,12 +11,20 @@ internal enum PipelineItemKind
     Progress,
 }
 
-internal readonly record struct PipelineItem(PipelineItemKind Kind, object Value);
+internal readonly record struct PipelineItem(PipelineItemKind Kind, object Value, TaskCompletionSource? Written = null);
 
 /// <summary>How a cmdlet's asynchronous work talks to the pipeline; may be used from any thread.</summary>
 internal sealed class PipelineWriter(ChannelWriter<PipelineItem> channel, CancellationToken cancellationToken)
 {
     public ValueTask OutputAsync(object value) => WriteAsync(PipelineItemKind.Output, value);
+
+    /// <summary>Writes something, and ends when the rest of the pipeline is done with it.</summary>
+    public async Task OutputAndWaitAsync(object value)
+    {
+        var written = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await channel.WriteAsync(new PipelineItem(PipelineItemKind.Output, value, written), cancellationToken);
+        await written.Task.WaitAsync(cancellationToken);
+    }
 
     public ValueTask ErrorAsync(AmpException exception) => WriteAsync(PipelineItemKind.Error, AmpErrors.From(exception));
 

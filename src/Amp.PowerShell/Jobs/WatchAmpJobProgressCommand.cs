@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Management.Automation;
+using Amp.Events;
 using Amp.Hosting;
 using Amp.Internal;
 using Amp.PowerShell.Common;
@@ -26,6 +27,10 @@ public sealed class WatchAmpJobProgressCommand : AmpDeploymentCmdlet
     [ArgumentCompleter(typeof(JobIdCompleter))]
     public long[] JobId { get; set; } = [];
 
+    /// <summary>Where progress is read: in the deployment's database, or in the sync events that its workers send to Kafka.</summary>
+    [Parameter]
+    public AmpProgressSource Source { get; set; } = AmpProgressSource.Database;
+
     /// <inheritdoc/>
     protected override void ProcessRecord() => _jobIds.AddRange(JobId);
 
@@ -39,8 +44,17 @@ public sealed class WatchAmpJobProgressCommand : AmpDeploymentCmdlet
 
         try
         {
-            Run((deployment, pipeline, cancellationToken) => Task.WhenAll(
-                _jobIds.Distinct().Select(jobId => WatchAsync(deployment.Client, jobId, pipeline, cancellationToken))));
+            Run((deployment, pipeline, cancellationToken) =>
+            {
+                var kafka = Source is AmpProgressSource.Kafka ? new SyncEventReader(deployment.RequireKafka()) : null;
+                return Task.WhenAll(_jobIds.Distinct().Select(jobId => kafka is null
+                    ? WatchAsync(
+                        JobWatch.FollowAsync(deployment.Client, jobId, TimeProvider.System, cancellationToken),
+                        async _ => ErrorOf(await deployment.Client.GetJobAsync(jobId, cancellationToken)), pipeline, cancellationToken)
+                    : WatchAsync(
+                        SyncEventWatch.FollowAsync(kafka, jobId, TimeProvider.System, cancellationToken),
+                        tables => Task.FromResult(tables.Select(ErrorOf).FirstOrDefault(error => error is not null)), pipeline, cancellationToken)));
+            });
         }
         finally
         {
@@ -52,12 +66,14 @@ public sealed class WatchAmpJobProgressCommand : AmpDeploymentCmdlet
         }
     }
 
-    private async Task WatchAsync(IAmpClient client, long jobId, PipelineWriter pipeline, CancellationToken cancellationToken)
+    private async Task WatchAsync(
+        IAsyncEnumerable<AmpTableProgress> changes, Func<IEnumerable<AmpTableProgress>, Task<AmpException?>> findErrorAsync, PipelineWriter pipeline,
+        CancellationToken cancellationToken)
     {
         try
         {
             var latest = new ConcurrentDictionary<string, AmpTableProgress>(StringComparer.Ordinal);
-            var following = FollowAsync(client, jobId, latest, pipeline, cancellationToken);
+            var following = FollowAsync(changes, latest, pipeline, cancellationToken);
             while (!following.IsCompleted)
             {
                 foreach (var table in latest.Values.OrderBy(table => table.Table, StringComparer.Ordinal))
@@ -69,8 +85,7 @@ public sealed class WatchAmpJobProgressCommand : AmpDeploymentCmdlet
             }
 
             await following;
-            var job = await client.GetJobAsync(jobId, cancellationToken);
-            if (JobErrors.From(job.JobId, job.Status, job.ErrorMessage) is { } error)
+            if (await findErrorAsync(latest.Values) is { } error)
             {
                 await pipeline.ErrorAsync(error);
             }
@@ -81,10 +96,14 @@ public sealed class WatchAmpJobProgressCommand : AmpDeploymentCmdlet
         }
     }
 
+    private static AmpException? ErrorOf(AmpJob job) => JobErrors.From(job.JobId, job.Status, job.ErrorMessage);
+
+    private static AmpException? ErrorOf(AmpTableProgress table) => JobErrors.From(table.JobId, table.Status, table.ErrorMessage);
+
     private static async Task FollowAsync(
-        IAmpClient client, long jobId, ConcurrentDictionary<string, AmpTableProgress> latest, PipelineWriter pipeline, CancellationToken cancellationToken)
+        IAsyncEnumerable<AmpTableProgress> changes, ConcurrentDictionary<string, AmpTableProgress> latest, PipelineWriter pipeline, CancellationToken cancellationToken)
     {
-        await foreach (var table in JobWatch.FollowAsync(client, jobId, TimeProvider.System, cancellationToken))
+        await foreach (var table in changes.WithCancellation(cancellationToken))
         {
             latest[table.Table] = table;
             await pipeline.OutputAsync(table);

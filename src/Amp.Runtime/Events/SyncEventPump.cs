@@ -4,7 +4,10 @@ using Microsoft.Extensions.Logging;
 
 namespace Amp.Events;
 
-/// <summary>Reads one topic from a start to its end, or on and on. Everything runs on the caller's thread and blocks it.</summary>
+/// <summary>A message that was read, and where it is.</summary>
+internal readonly record struct SyncEventRead(SyncEventReadResult Result, int Partition, long Offset);
+
+/// <summary>Reads one topic from a start to its end, or on and on. Everything runs on the caller's thread and blocks it, but for <see cref="Store"/>.</summary>
 internal sealed class SyncEventPump : IDisposable
 {
     // How long a cancellation may go unnoticed.
@@ -19,6 +22,9 @@ internal sealed class SyncEventPump : IDisposable
     // Partitions not read to their end yet, and that end; empty when following.
     private readonly Dictionary<int, long> _ends = [];
 
+    // The next offset to read in each partition.
+    private readonly Dictionary<int, long> _positions = [];
+
     // Partitions that claim to have nothing as late as asked for, and where they begin; see ResolveStarts.
     private readonly Dictionary<int, long> _doubtful = [];
 
@@ -32,9 +38,10 @@ internal sealed class SyncEventPump : IDisposable
         _filter = new SyncEventFilter(options);
         _log = new KafkaClientLog(TimeProvider.System, logger);
         var settings = KafkaClients.CommonSettings(kafka);
-        // Confluent.Kafka wants a group's name, but no group is joined and no offset committed.
-        settings["group.id"] = "amp-reader";
-        settings["enable.auto.commit"] = "false";
+        // Confluent.Kafka wants a group's name also where no group is joined and no offset committed.
+        settings["group.id"] = options.Group ?? "amp-reader";
+        settings["enable.auto.commit"] = options.Group is null ? "false" : "true";
+        settings["auto.commit.interval.ms"] = "1000";
         settings["enable.auto.offset.store"] = "false";
         settings["auto.offset.reset"] = "earliest";
         settings["enable.partition.eof"] = "true";
@@ -49,9 +56,15 @@ internal sealed class SyncEventPump : IDisposable
     }
 
     /// <summary>Reads until the end or the cancellation, whichever is first.</summary>
-    public void Run(Action<SyncEventReadResult> write, CancellationToken cancellationToken)
+    public void Run(Action<SyncEventRead> write, CancellationToken cancellationToken)
     {
         var starts = ResolveStarts(FindPartitions(cancellationToken), cancellationToken);
+        if (_options.Group is not null)
+        {
+            // A bookmark in each partition, also where nothing is read now: what comes there later is not missed.
+            Commit();
+        }
+
         if (starts.Count == 0)
         {
             return;
@@ -74,12 +87,46 @@ internal sealed class SyncEventPump : IDisposable
                 throw Unreachable();
             }
 
-            if (read is null || !Settle(read, write))
+            if (read is not null && Settle(read, write))
             {
-                continue;
+                return;
             }
+        }
+    }
 
+    /// <summary>Lets an offset be committed, and all before it. From any thread.</summary>
+    public void Store(int partition, long offset)
+    {
+        if (_options.Group is null)
+        {
             return;
+        }
+
+        _consumer.StoreOffset(new TopicPartitionOffset(_kafka.Topic, partition, offset + 1));
+    }
+
+    /// <summary>Commits all that was read.</summary>
+    public void Commit()
+    {
+        // Closing commits what is stored, which must not be less.
+        foreach (var partition in _consumer.Assignment)
+        {
+            Store(partition.Partition.Value, _positions[partition.Partition.Value] - 1);
+        }
+
+        try
+        {
+            _consumer.Commit(_positions.Select(position => new TopicPartitionOffset(_kafka.Topic, position.Key, position.Value)));
+        }
+        catch (KafkaException e)
+        {
+            throw new AmpException(
+                "SyncEventGroupNotCommitted", e.Error.Code is ErrorCode.GroupAuthorizationFailed ? AmpErrorKind.Denied : AmpErrorKind.Unavailable,
+                $"The offsets of group '{_options.Group}' could not be committed, so what is read now would be read again: {e.Error.Reason} ({e.Error.Code}).", e)
+            {
+                RecommendedAction = "Give a group of its own, which no consumer has joined and the user may write.",
+                Target = _options.Group,
+            };
         }
     }
 
@@ -98,7 +145,7 @@ internal sealed class SyncEventPump : IDisposable
     }
 
     /// <summary>Passes on what was read. Returns whether it was the last of the topic.</summary>
-    private bool Settle(ConsumeResult<Ignore, byte[]> read, Action<SyncEventReadResult> write)
+    private bool Settle(ConsumeResult<Ignore, byte[]> read, Action<SyncEventRead> write)
     {
         var partition = read.Partition.Value;
         if (read.IsPartitionEOF)
@@ -114,21 +161,14 @@ internal sealed class SyncEventPump : IDisposable
 
         if (Understand(read) is { } result)
         {
-            write(result);
+            write(new SyncEventRead(result, partition, read.Offset.Value));
         }
 
+        _positions[partition] = read.Offset.Value + 1;
         return _ends.TryGetValue(partition, out var end) && read.Offset.Value + 1 >= end && ReachedEnd(partition);
     }
 
-    private bool ReachedEnd(int partition)
-    {
-        if (_options.Follow || !_ends.Remove(partition))
-        {
-            return false;
-        }
-
-        return _ends.Count == 0;
-    }
+    private bool ReachedEnd(int partition) => !_options.Follow && _ends.Remove(partition) && _ends.Count == 0;
 
     private SyncEventReadResult? Understand(ConsumeResult<Ignore, byte[]> read)
     {
@@ -188,6 +228,8 @@ internal sealed class SyncEventPump : IDisposable
                     partitions.Select(p => new TopicPartitionTimestamp(p, new Timestamp(since))), timeout),
                 cancellationToken).ToDictionary(o => o.Partition.Value, o => o.Offset)
             : [];
+        var bookmarks = _options.Group is null ? [] : Ask(timeout => _consumer.Committed(partitions, timeout), cancellationToken)
+            .Where(bookmark => bookmark.Offset >= 0).ToDictionary(bookmark => bookmark.Partition.Value, bookmark => bookmark.Offset.Value);
 
         var starts = new List<TopicPartitionOffset>();
         foreach (var partition in partitions)
@@ -211,6 +253,13 @@ internal sealed class SyncEventPump : IDisposable
                 }
             }
 
+            if (bookmarks.TryGetValue(partition.Partition.Value, out var bookmark))
+            {
+                _doubtful.Remove(partition.Partition.Value);
+                start = Math.Max(low, bookmark);
+            }
+
+            _positions[partition.Partition.Value] = start;
             if (_options.Follow || start < high)
             {
                 starts.Add(new TopicPartitionOffset(partition, start));

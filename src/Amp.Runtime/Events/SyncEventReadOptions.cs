@@ -28,6 +28,16 @@ public sealed record SyncEventReadOptions
     /// <summary>Whether to wait for further events at the topic's end instead of ending there.</summary>
     public bool Follow { get; init; }
 
+    /// <summary>Ends after so many events; null for no limit.</summary>
+    public int? Limit { get; init; }
+
+    /// <summary>
+    /// Name of a consumer group whose committed offsets are a bookmark: reading begins there (where <see cref="From"/> or
+    /// <see cref="Since"/> say when there is none yet), and an event's offset is committed once the caller asks for the next. The group
+    /// is not joined, so two who read under one name at the same time both get everything. Null to move nobody's offsets.
+    /// </summary>
+    public string? Group { get; init; }
+
     /// <summary>Types such as <c>sync.failed</c>.</summary>
     public IReadOnlyCollection<string> EventTypes { get; init; } = [];
 

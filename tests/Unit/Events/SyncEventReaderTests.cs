@@ -183,6 +183,62 @@ public class SyncEventReaderTests
         Assert.Equal(3, (await ReadAsync(broker, new() { DeduplicationWindow = 0 })).Count);
     }
 
+    [KafkaFact]
+    public async Task ReadAsync_WithAGroup_GoesOnWhereItLeftOff()
+    {
+        await using var broker = await DevBroker.StartAsync(new DevBrokerOptions { Topics = [new(Topic, 3)] });
+        await PublishAsync(broker, [.. Enumerable.Range(1, 20).Select(i => ((SyncEvent)EventSamples.Started($"t{i % 5}", i), Noon))]);
+        var group = new SyncEventReadOptions { Group = "alerts" };
+
+        var first = await ReadAsync(broker, group with { Limit = 7 });
+        var rest = await ReadAsync(broker, group);
+        var none = await ReadAsync(broker, group);
+        await PublishAsync(broker, (EventSamples.Started("t1", 21), Noon));
+        var later = await ReadAsync(broker, group);
+        var other = await ReadAsync(broker, group with { Group = "others" });
+        var latecomers = group with { Group = "latecomers", From = SyncEventReadStart.End };
+        var late = await ReadAsync(broker, latecomers);
+        await PublishAsync(broker, [.. Enumerable.Range(30, 6).Select(i => ((SyncEvent)EventSamples.Started($"new{i}", i), Noon))]);
+        var afterwards = await ReadAsync(broker, latecomers);
+
+        Assert.Equal(7, first.Count);
+        Assert.Equal(Enumerable.Range(1, 20).Select(i => (long)i), first.Concat(rest).Select(r => r.Event!.JobId).Order());
+        Assert.Empty(none);
+        Assert.Equal([21L], later.Select(r => r.Event!.JobId));
+        Assert.Equal(21, other.Count);
+        Assert.Empty(late);
+        Assert.Equal(6, afterwards.Count);
+    }
+
+    [KafkaFact]
+    public async Task ReadAsync_WithAGroup_GivesAgainWhatWasNotFinished_AndNotWhatWasLeftOut()
+    {
+        await using var broker = await DevBroker.StartAsync(new DevBrokerOptions { Topics = [new(Topic, 1)] });
+        await PublishAsync(
+            broker, (EventSamples.Started("a", 1), Noon), (EventSamples.Failed("a", 2), Noon), (EventSamples.Failed("a", 3), Noon), (EventSamples.Started("a", 4), Noon));
+        var failures = new SyncEventReadOptions { Group = "alerts", EventTypes = ["sync.failed"] };
+
+        // The second is under way when its reader breaks down.
+        var seen = new List<long>();
+        await Assert.ThrowsAsync<InvalidOperationException>(async () =>
+        {
+            await foreach (var read in Reader(broker).ReadAsync(failures))
+            {
+                seen.Add(read.Event!.JobId);
+                if (seen.Count == 2)
+                {
+                    throw new InvalidOperationException();
+                }
+            }
+        });
+        var again = await ReadAsync(broker, failures);
+        var started = await ReadAsync(broker, new SyncEventReadOptions { Group = "alerts" });
+
+        Assert.Equal([2L, 3], seen);
+        Assert.Equal([3L], again.Select(r => r.Event!.JobId));
+        Assert.Empty(started);
+    }
+
     private static SyncEventReader Reader(DevBroker broker) => new(EventSamples.Kafka(broker.BootstrapServers));
 
     private static async Task<List<SyncEventReadResult>> ReadAsync(DevBroker broker, SyncEventReadOptions options) =>
