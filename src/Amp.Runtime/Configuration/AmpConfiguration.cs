@@ -171,7 +171,14 @@ public sealed record AmpConfiguration
             reader.AddFault(values.Origin(AmpSettings.EventsEnabled), $"worker_events.enabled is true, but {AmpSettings.KafkaBrokers.Path} names no broker");
         }
 
-        if (values.IsSet(AmpSettings.SaslMechanism))
+        if (values.Get(AmpSettings.SaslMechanism) == "OAUTHBEARER")
+        {
+            if (!values.Get(AmpSettings.TlsEnabled))
+            {
+                reader.AddFault(values.Origin(AmpSettings.SaslMechanism), $"{AmpSettings.SaslMechanism.Path} is OAUTHBEARER, which needs {AmpSettings.TlsEnabled.Path} = true");
+            }
+        }
+        else if (values.IsSet(AmpSettings.SaslMechanism))
         {
             foreach (var setting in (Setting[])[AmpSettings.SaslUsername, AmpSettings.SaslPassword])
             {
@@ -237,6 +244,7 @@ public sealed record AmpConfiguration
                     SaslMechanism = values.Get(AmpSettings.SaslMechanism),
                     SaslUsername = values.Get(AmpSettings.SaslUsername),
                     SaslPassword = values.Get(AmpSettings.SaslPassword),
+                    AwsRegion = values.Get(AmpSettings.AwsRegion),
                     TlsEnabled = values.Get(AmpSettings.TlsEnabled),
                     TlsCaFile = Resolve(values.Get(AmpSettings.TlsCaFile)),
                     TlsCertificateFile = Resolve(values.Get(AmpSettings.TlsCertificateFile)),

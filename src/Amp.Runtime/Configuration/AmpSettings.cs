@@ -89,14 +89,17 @@ internal static class AmpSettings
         "worker_events.kafka.partitions", SettingType.Integer(1, 100_000), 16, "Number of partitions of the topic.");
 
     public static readonly Setting<string> SaslMechanism = new(
-        "worker_events.kafka.sasl_mechanism", SettingType.Choice("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"), null,
-        "How to log in to Kafka: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512.", "SCRAM-SHA-256");
+        "worker_events.kafka.sasl_mechanism", SettingType.Choice("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"), null,
+        "How to log in to Kafka: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, or OAUTHBEARER for Amazon MSK by IAM.", "SCRAM-SHA-256");
 
     public static readonly Setting<string> SaslUsername = new(
-        "worker_events.kafka.sasl_username", SettingType.Text, null, "User name; required with sasl_mechanism.", "user");
+        "worker_events.kafka.sasl_username", SettingType.Text, null, "User name; required with sasl_mechanism, but for OAUTHBEARER.", "user");
 
     public static readonly Setting<Secret> SaslPassword = new(
-        "worker_events.kafka.sasl_password", SettingType.Secret, null, "Password; required with sasl_mechanism.", "password");
+        "worker_events.kafka.sasl_password", SettingType.Secret, null, "Password; required with sasl_mechanism, but for OAUTHBEARER.", "password");
+
+    public static readonly Setting<string> AwsRegion = new(
+        "worker_events.kafka.aws_region", SettingType.Text, null, "AWS region for OAUTHBEARER, where the brokers' names do not tell it.", "eu-west-1");
 
     public static readonly Setting<bool> TlsEnabled = new(
         "worker_events.kafka.tls_enabled", SettingType.Boolean, false, "Whether connections to Kafka use TLS.");
@@ -134,7 +137,7 @@ internal static class AmpSettings
         FailoverAfter, MaxRetryDelay,
         EventsEnabled, ProgressInterval,
         KafkaBrokers, KafkaTopic, KafkaPartitions, SaslMechanism, SaslUsername, SaslPassword,
-        TlsEnabled, TlsCaFile, TlsCertificateFile, TlsKeyFile,
+        AwsRegion, TlsEnabled, TlsCaFile, TlsCertificateFile, TlsKeyFile,
         MetricsUrl, MetricsExportInterval, TraceUrl, TraceRatio,
         .. Foreign(
             "flight_addr", "jsonl_addr", "max_mem_mb", "query_max_mem_mb", "spill_location", "microbatch_max_interval",

@@ -58,14 +58,17 @@ public sealed record KafkaConfiguration
     /// <summary>Number of its partitions.</summary>
     public required int Partitions { get; init; }
 
-    /// <summary><c>PLAIN</c>, <c>SCRAM-SHA-256</c> or <c>SCRAM-SHA-512</c>; null without SASL.</summary>
+    /// <summary><c>PLAIN</c>, <c>SCRAM-SHA-256</c>, <c>SCRAM-SHA-512</c> or <c>OAUTHBEARER</c>; null without SASL.</summary>
     public string? SaslMechanism { get; init; }
 
-    /// <summary>User name; not null with a mechanism.</summary>
+    /// <summary>User name; not null with a mechanism other than <c>OAUTHBEARER</c>.</summary>
     public string? SaslUsername { get; init; }
 
-    /// <summary>Password; not null with a mechanism.</summary>
+    /// <summary>Password; not null with a mechanism other than <c>OAUTHBEARER</c>.</summary>
     public Secret? SaslPassword { get; init; }
+
+    /// <summary>AWS region for <c>OAUTHBEARER</c>; null to take it from the brokers' names.</summary>
+    public string? AwsRegion { get; init; }
 
     /// <summary>Whether connections use TLS.</summary>
     public bool TlsEnabled { get; init; }

@@ -5,6 +5,8 @@ namespace Amp.Events;
 /// <summary>What every Kafka client of this folder has in common: its settings, and how the broker's answers are understood.</summary>
 internal static class KafkaClients
 {
+    private const string OAuthBearer = "OAUTHBEARER";
+
     /// <summary>The settings that producer and reader share.</summary>
     /// <exception cref="AmpException"><c>KafkaConfigurationInvalid</c>: settings that are incomplete or unknown.</exception>
     public static Dictionary<string, string> CommonSettings(KafkaEventOptions options)
@@ -55,6 +57,9 @@ internal static class KafkaClients
         }
     }
 
+    /// <summary>Gives a client its tokens when it asks for them; null for a client that logs in otherwise.</summary>
+    public static Action<IClient>? TokenRefresh(KafkaEventOptions options) => IsOAuthBearer(options) ? AwsMskTokens.Of(Region(options)).Refresh : null;
+
     /// <summary>Whether the error says that no broker could be talked to, rather than that one refused.</summary>
     public static bool IsUnreachable(ErrorCode code) => code is
         ErrorCode.Local_Transport or ErrorCode.Local_AllBrokersDown or ErrorCode.Local_Resolve or ErrorCode.Local_TimedOut
@@ -65,6 +70,11 @@ internal static class KafkaClients
     public static bool IsUnknownTopic(ErrorCode code) =>
         code is ErrorCode.UnknownTopicOrPart or ErrorCode.Local_UnknownTopic or ErrorCode.Local_UnknownPartition;
 
+    private static bool IsOAuthBearer(KafkaEventOptions options) => OAuthBearer.Equals(options.SaslMechanism, StringComparison.OrdinalIgnoreCase);
+
+    private static string Region(KafkaEventOptions options) => options.AwsRegion ?? AwsMskTokens.RegionOf(options.Brokers)
+        ?? throw Invalid("SASL mechanism OAUTHBEARER needs an AWS region, and the brokers' names tell none", "aws_region");
+
     private static void AddSasl(Dictionary<string, string> settings, KafkaEventOptions options)
     {
         if (options.SaslMechanism is not { } mechanism)
@@ -74,10 +84,16 @@ internal static class KafkaClients
 
         settings["sasl.mechanisms"] = mechanism.ToUpperInvariant() switch
         {
-            "PLAIN" or "SCRAM-SHA-256" or "SCRAM-SHA-512" => mechanism.ToUpperInvariant(),
+            "PLAIN" or "SCRAM-SHA-256" or "SCRAM-SHA-512" or OAuthBearer => mechanism.ToUpperInvariant(),
             _ => throw Invalid(
-                $"SASL mechanism '{mechanism}' is not one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512", "sasl_mechanism"),
+                $"SASL mechanism '{mechanism}' is not one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER", "sasl_mechanism"),
         };
+        if (IsOAuthBearer(options))
+        {
+            _ = !options.TlsEnabled ? throw Invalid("SASL mechanism OAUTHBEARER sends a token, and so needs TLS", "tls_enabled") : Region(options);
+            return;
+        }
+
         settings["sasl.username"] = options.SaslUsername
             ?? throw Invalid($"SASL mechanism {mechanism} needs a user name", "sasl_username");
         settings["sasl.password"] = options.SaslPassword

@@ -12,16 +12,22 @@ public sealed record KafkaEventOptions
     /// <summary>How many partitions the topic should have; a topic that has another number is warned about and used all the same.</summary>
     public int Partitions { get; init; } = 16;
 
-    /// <summary><c>PLAIN</c>, <c>SCRAM-SHA-256</c> or <c>SCRAM-SHA-512</c> (any case); null for no authentication.</summary>
+    /// <summary>
+    /// <c>PLAIN</c>, <c>SCRAM-SHA-256</c>, <c>SCRAM-SHA-512</c> or, for Amazon MSK by IAM, <c>OAUTHBEARER</c> (any case); null for no
+    /// authentication.
+    /// </summary>
     public string? SaslMechanism { get; init; }
 
-    /// <summary>User name; needed with <see cref="SaslMechanism"/>.</summary>
+    /// <summary>User name; needed with <see cref="SaslMechanism"/>, but not for <c>OAUTHBEARER</c>.</summary>
     public string? SaslUsername { get; init; }
 
-    /// <summary>Password; needed with <see cref="SaslMechanism"/>. Never shown or logged.</summary>
+    /// <summary>Password; needed with <see cref="SaslMechanism"/>, but not for <c>OAUTHBEARER</c>. Never shown or logged.</summary>
     public string? SaslPassword { get; init; }
 
-    /// <summary>Whether connections are encrypted.</summary>
+    /// <summary>AWS region for <c>OAUTHBEARER</c>; null to take it from the brokers' names.</summary>
+    public string? AwsRegion { get; init; }
+
+    /// <summary>Whether connections are encrypted; needed for <c>OAUTHBEARER</c>.</summary>
     public bool TlsEnabled { get; init; }
 
     /// <summary>PEM file of the authorities to trust; null for the system's.</summary>

@@ -10,6 +10,7 @@ internal sealed class KafkaEventTransport : IEventTransport
     private static readonly TimeSpan ProbeTimeout = TimeSpan.FromSeconds(3);
 
     private readonly Dictionary<string, string> _settings;
+    private readonly Action<IClient>? _refreshToken;
     private readonly string _topic;
     private readonly KafkaClientLog _log;
 
@@ -29,6 +30,7 @@ internal sealed class KafkaEventTransport : IEventTransport
         _topic = options.Topic;
         _log = new KafkaClientLog(time, logger);
         _settings = KafkaClients.CommonSettings(options);
+        _refreshToken = KafkaClients.TokenRefresh(options);
         _settings["enable.idempotence"] = "true";
         _settings["partitioner"] = "murmur2_random";
         _settings["compression.type"] = "gzip";
@@ -96,14 +98,16 @@ internal sealed class KafkaEventTransport : IEventTransport
     }
 
     private IProducer<string, byte[]> Build() => KafkaClients.Build(() =>
-        new ProducerBuilder<string, byte[]>(_settings)
+    {
+        var builder = new ProducerBuilder<string, byte[]>(_settings)
             .SetLogHandler((_, message) => _log.Write(message))
             .SetErrorHandler((_, error) =>
             {
                 _broken |= error.IsFatal;
                 _log.Write(error);
-            })
-            .Build());
+            });
+        return (_refreshToken is { } refresh ? builder.SetOAuthBearerTokenRefreshHandler((client, _) => refresh(client)) : builder).Build();
+    });
 
     private ProbeResult Probe()
     {

@@ -49,10 +49,13 @@ internal sealed class SyncEventPump : IDisposable
         settings["max.poll.interval.ms"] = "86400000";
         settings["fetch.wait.max.ms"] = "100";
         settings["fetch.error.backoff.ms"] = "100";
-        _consumer = KafkaClients.Build(() => new ConsumerBuilder<Ignore, byte[]>(settings)
-            .SetLogHandler((_, message) => _log.Write(message))
-            .SetErrorHandler((_, error) => Note(error))
-            .Build());
+        _consumer = KafkaClients.Build(() =>
+        {
+            var builder = new ConsumerBuilder<Ignore, byte[]>(settings)
+                .SetLogHandler((_, message) => _log.Write(message))
+                .SetErrorHandler((_, error) => Note(error));
+            return (KafkaClients.TokenRefresh(kafka) is { } refresh ? builder.SetOAuthBearerTokenRefreshHandler((client, _) => refresh(client)) : builder).Build();
+        });
     }
 
     /// <summary>Reads until the end or the cancellation, whichever is first.</summary>

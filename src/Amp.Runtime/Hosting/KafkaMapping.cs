@@ -20,6 +20,7 @@ internal static class KafkaMapping
                 SaslMechanism = events.Kafka.SaslMechanism,
                 SaslUsername = events.Kafka.SaslUsername,
                 SaslPassword = events.Kafka.SaslPassword?.Reveal(),
+                AwsRegion = events.Kafka.AwsRegion,
                 TlsEnabled = events.Kafka.TlsEnabled,
                 CaFile = events.Kafka.TlsCaFile,
                 CertificateFile = events.Kafka.TlsCertificateFile,

@@ -124,7 +124,8 @@ public sealed class AmpConfigurationTests : IDisposable
     }
 
     [Theory]
-    [InlineData("[worker_events.kafka]\nsasl_mechanism = \"GSSAPI\"", "line 2: worker_events.kafka.sasl_mechanism is the text \"GSSAPI\", but must be \"PLAIN\", \"SCRAM-SHA-256\", \"SCRAM-SHA-512\"")]
+    [InlineData("[worker_events.kafka]\nsasl_mechanism = \"GSSAPI\"", "line 2: worker_events.kafka.sasl_mechanism is the text \"GSSAPI\", but must be \"PLAIN\", \"SCRAM-SHA-256\", \"SCRAM-SHA-512\", \"OAUTHBEARER\"")]
+    [InlineData("[worker_events.kafka]\nsasl_mechanism = \"oauthbearer\"", "line 2: worker_events.kafka.sasl_mechanism is OAUTHBEARER, which needs worker_events.kafka.tls_enabled = true")]
     [InlineData("[worker_events.kafka]\nsasl_mechanism = \"PLAIN\"\nsasl_username = \"u\"", "line 2: worker_events.kafka.sasl_mechanism is set, but worker_events.kafka.sasl_password is not")]
     [InlineData("[worker_events.kafka]\nsasl_mechanism = \"PLAIN\"\nsasl_password = \"hunter2\"", "line 2: worker_events.kafka.sasl_mechanism is set, but worker_events.kafka.sasl_username is not")]
     [InlineData("[worker_events.kafka]\nsasl_password = 12345", "line 2: worker_events.kafka.sasl_password is an integer, but must be text")]

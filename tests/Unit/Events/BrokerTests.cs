@@ -247,7 +247,7 @@ public class BrokerTests(ITestOutputHelper output)
         var file = Refused(kafka with { TlsEnabled = true, CaFile = "/nowhere/ca.pem" });
         var brokers = Refused(kafka with { Brokers = [] });
 
-        Assert.Contains("'GSSAPI' is not one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512", mechanism.Message, StringComparison.Ordinal);
+        Assert.Contains("'GSSAPI' is not one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER", mechanism.Message, StringComparison.Ordinal);
         Assert.Equal("worker_events.kafka.sasl_password", password.Target);
         Assert.Contains("/nowhere/ca.pem", file.Message, StringComparison.Ordinal);
         Assert.Equal("worker_events.kafka.brokers", brokers.Target);

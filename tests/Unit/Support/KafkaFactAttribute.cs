@@ -14,7 +14,7 @@ internal sealed class KafkaFactAttribute : ToolFactAttribute
     public KafkaFactAttribute(params string[] tools)
         : base(tools) => Skip = Missing ?? Skip;
 
-    private static string? FindOut()
+    internal static string? FindOut()
     {
         try
         {
@@ -26,4 +26,11 @@ internal sealed class KafkaFactAttribute : ToolFactAttribute
             return $"needs librdkafka: {e.Message} (./build.sh test gets it)";
         }
     }
+}
+
+/// <summary>A theory whose cases need librdkafka.</summary>
+internal sealed class KafkaTheoryAttribute : TheoryAttribute
+{
+    /// <summary>Marks a theory that needs librdkafka.</summary>
+    public KafkaTheoryAttribute() => Skip = KafkaFactAttribute.FindOut();
 }
