@@ -95,6 +95,9 @@ public sealed class DevBroker : IAsyncDisposable
     /// <summary>Makes the next requests of a kind fail with Kafka's error codes; 0 lets one pass.</summary>
     internal void FailNext(short apiKey, params ReadOnlySpan<int> errors) => _api.PushErrors(_cluster, apiKey, errors);
 
+    /// <summary>Makes a topic answer with an error of Kafka's, as one does that was deleted; 0 for none.</summary>
+    internal void SetTopicError(string topic, int error) => _api.SetTopicError(_cluster, topic, error);
+
     /// <summary>Makes it tell its clients another port of 127.0.0.1, where something stands before it.</summary>
     internal void Advertise(int port) => _api.SetAddress(_cluster, BrokerId, "127.0.0.1", port);
 

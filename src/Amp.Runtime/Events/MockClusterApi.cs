@@ -16,6 +16,7 @@ internal sealed unsafe class MockClusterApi
     private readonly delegate* unmanaged[Cdecl]<nint, void> _clusterDestroy;
     private readonly delegate* unmanaged[Cdecl]<nint, nint> _bootstraps;
     private readonly delegate* unmanaged[Cdecl]<nint, byte*, int, int, int> _topicCreate;
+    private readonly delegate* unmanaged[Cdecl]<nint, byte*, int, void> _topicSetError;
     private readonly delegate* unmanaged[Cdecl]<nint, int, byte*, int, void> _setHostPort;
     private readonly delegate* unmanaged[Cdecl]<nint, int, int> _setUp;
     private readonly delegate* unmanaged[Cdecl]<nint, int, int> _setDown;
@@ -31,6 +32,7 @@ internal sealed unsafe class MockClusterApi
         _clusterDestroy = (delegate* unmanaged[Cdecl]<nint, void>)Export("rd_kafka_mock_cluster_destroy");
         _bootstraps = (delegate* unmanaged[Cdecl]<nint, nint>)Export("rd_kafka_mock_cluster_bootstraps");
         _topicCreate = (delegate* unmanaged[Cdecl]<nint, byte*, int, int, int>)Export("rd_kafka_mock_topic_create");
+        _topicSetError = (delegate* unmanaged[Cdecl]<nint, byte*, int, void>)Export("rd_kafka_mock_topic_set_error");
         _setHostPort = (delegate* unmanaged[Cdecl]<nint, int, byte*, int, void>)Export("rd_kafka_mock_broker_set_host_port");
         _setUp = (delegate* unmanaged[Cdecl]<nint, int, int>)Export("rd_kafka_mock_broker_set_up");
         _setDown = (delegate* unmanaged[Cdecl]<nint, int, int>)Export("rd_kafka_mock_broker_set_down");
@@ -69,6 +71,15 @@ internal sealed unsafe class MockClusterApi
             {
                 throw Failed($"topic '{topic}' with {partitions} partitions was refused ({error})");
             }
+        }
+    }
+
+    /// <summary>Makes a topic answer with an error of Kafka's; 0 for none.</summary>
+    public void SetTopicError(nint cluster, string topic, int error)
+    {
+        fixed (byte* name = Utf8(topic))
+        {
+            _topicSetError(cluster, name, error);
         }
     }
 

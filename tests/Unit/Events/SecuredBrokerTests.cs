@@ -2,6 +2,7 @@ using System.Buffers.Text;
 using System.Text;
 using System.Web;
 using Amp.Support;
+using Confluent.Kafka;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Amp.Events;
@@ -110,6 +111,87 @@ public sealed class SecuredBrokerTests : IDisposable
         Assert.True(await sink.FlushAsync(Patience));
 
         Assert.Equal(Enumerable.Range(1, 30).Select(job => (long)job), (await new SyncEventReader(kafka).ReadAsync(new()).ToListAsync()).Select(read => read.Event!.JobId));
+    }
+
+    [KafkaTheory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public async Task WhateverIsDoneToTheBroker_EachTablesEventsArriveInOrder_WithoutGaps(int seed)
+    {
+        var random = new Random(seed);
+        var happened = new List<string>();
+        await using var broker = await DevBroker.StartAsync(new DevBrokerOptions());
+        await using var gate = new KafkaGate(broker) { User = ("amp", "hunter2") };
+        var kafka = Kafka(gate, tls: false) with { SaslMechanism = "SCRAM-SHA-256", SaslUsername = "amp", SaslPassword = "hunter2" };
+        await using var sink = new KafkaSyncEventSink(kafka, "worker-01", TimeProvider.System, NullLogger.Instance);
+        var emitted = new Dictionary<string, List<string>>();
+        for (var job = 1L; job <= 40; job++)
+        {
+            // A life of three events for each of three tables, while something happens to the broker.
+            foreach (var table in new[] { "blocks", "transactions", "logs" })
+            {
+                SyncEvent[] life = [EventSamples.Started(table, job), random.Next(5) == 0 ? EventSamples.Failed(table, job) : EventSamples.Completed(table, job)];
+                foreach (var syncEvent in life)
+                {
+                    sink.Emit(syncEvent);
+                    (emitted.TryGetValue(table, out var told) ? told : emitted[table] = []).Add($"{SyncEventWire.TypeOf(syncEvent)} {job}");
+                }
+            }
+
+            if (job % 4 == 0)
+            {
+                await HappenAsync();
+            }
+        }
+
+        Assert.True(await sink.FlushAsync(TimeSpan.FromMinutes(2)), string.Join(", ", happened));
+        var events = await new SyncEventReader(kafka).ReadAsync(new()).Select(read => read.Event!).ToListAsync();
+
+        foreach (var (table, told) in emitted)
+        {
+            Assert.Equal(told, events.Where(e => e.Table == table).Select(e => $"{e.EventType} {e.JobId}"));
+        }
+
+        async Task HappenAsync()
+        {
+            var what = random.Next(6);
+            var pause = random.Next(1_500);
+            happened.Add($"{what} for {pause} ms");
+            switch (what)
+            {
+                case 0:
+                    broker.SetDown();
+                    await Task.Delay(pause);
+                    broker.SetUp();
+                    break;
+                case 1:
+                    gate.Delay = TimeSpan.FromMilliseconds(50 + random.Next(300));
+                    await Task.Delay(pause);
+                    gate.Delay = TimeSpan.Zero;
+                    break;
+                case 2:
+                    // A leader moves.
+                    broker.FailNext(0, (int)ErrorCode.NotLeaderForPartition, 0, (int)ErrorCode.NotLeaderForPartition, (int)ErrorCode.LeaderNotAvailable);
+                    break;
+                case 3:
+                    broker.SetTopicError(kafka.Topic, (int)ErrorCode.UnknownTopicOrPart);
+                    await Task.Delay(pause);
+                    broker.SetTopicError(kafka.Topic, 0);
+                    break;
+                case 4:
+                    gate.User = ("amp", "changed");
+                    gate.Disconnect();
+                    await Task.Delay(pause);
+                    gate.User = ("amp", "hunter2");
+                    break;
+                default:
+                    // In the middle of whatever is under way; and the idempotent producer broken for good.
+                    gate.Disconnect();
+                    broker.FailNext(0, (int)ErrorCode.OutOfOrderSequenceNumber);
+                    break;
+            }
+        }
     }
 
     [KafkaFact]
