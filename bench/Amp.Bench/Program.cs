@@ -8,5 +8,6 @@ var root = new RootCommand("Measures Amp on this machine. Each benchmark prints 
     HeartbeatBenchmark.Create(),
     SegmentsBenchmark.Create(),
     NotifyBenchmark.Create(),
+    EventsBenchmark.Create(),
 };
 return await root.Parse(args).InvokeAsync();

@@ -13,9 +13,11 @@ public sealed class WorkerHost : IAsyncDisposable
     private readonly AmpDeployment _deployment;
     private readonly WorkerService _worker;
     private readonly KafkaSyncEventSink? _events;
+    private readonly IDisposable? _metrics;
 
-    private WorkerHost(AmpDeployment deployment, WorkerService worker, KafkaSyncEventSink? events)
+    private WorkerHost(AmpDeployment deployment, WorkerService worker, KafkaSyncEventSink? events, IDisposable? metrics)
     {
+        _metrics = metrics;
         _deployment = deployment;
         _worker = worker;
         _events = events;
@@ -50,8 +52,9 @@ public sealed class WorkerHost : IAsyncDisposable
             : null;
         var executor = new MaterializeRawExecutor(
             configuration, deployment.Database, (ISyncEventSink?)events ?? NullSyncEventSink.Instance, TimeProvider.System, loggers);
-        var worker = new WorkerService(deployment.Database, nodeId, BuildInfo(), executor, loggers);
-        var host = new WorkerHost(deployment, worker, events);
+        var build = BuildInfo();
+        var worker = new WorkerService(deployment.Database, nodeId, build, executor, loggers);
+        var host = new WorkerHost(deployment, worker, events, MetricsExport.Start(configuration.OpenTelemetry, nodeId, build.Version));
         try
         {
             await worker.StartAsync(cancellationToken);
@@ -121,6 +124,9 @@ public sealed class WorkerHost : IAsyncDisposable
         {
             await _events.DisposeAsync();
         }
+
+        // Last, so that the counts of the end are sent as well.
+        _metrics?.Dispose();
     }
 
     private static AmpBuildInfo BuildInfo()
