@@ -20,6 +20,10 @@ public abstract class AmpCmdlet : PSCmdlet, IDisposable
     /// <summary>The runspace that the cmdlet runs in; what the cmdlet starts belongs to it.</summary>
     private protected Guid RunspaceId { get; } = Runspace.DefaultRunspace?.InstanceId ?? Guid.Empty;
 
+    /// <summary>The manifest of this module.</summary>
+    private protected static string ModulePath { get; } =
+        Path.GetFullPath(Path.Combine(Path.GetDirectoryName(typeof(AmpCmdlet).Assembly.Location)!, "..", "Amp.psd1"));
+
     /// <summary>PowerShell's file system location: where relative paths start and <c>.amp</c> is looked for. Pipeline thread only.</summary>
     private protected string Location => SessionState.Path.CurrentFileSystemLocation.ProviderPath;
 

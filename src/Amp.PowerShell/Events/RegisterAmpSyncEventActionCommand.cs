@@ -28,7 +28,6 @@ public sealed class RegisterAmpSyncEventActionCommand : SyncEventCmdlet
         }
 
         var location = Location;
-        var module = Path.GetFullPath(Path.Combine(Path.GetDirectoryName(GetType().Assembly.Location)!, "..", "Amp.psd1"));
 
         // A group knows where to begin; without one, nothing is missed that comes from now on.
         var options = Group is null
@@ -43,7 +42,7 @@ public sealed class RegisterAmpSyncEventActionCommand : SyncEventCmdlet
             {
             }
         });
-        var job = new SyncEventActionJob(Name, Action, module, reader!.ToString(), location);
+        var job = new SyncEventActionJob(Name, Action, ModulePath, reader!.ToString(), location);
         JobRepository.Add(job);
         AmpSession.Actions.Add(job.InstanceId.ToString(), job, RunspaceId);
         job.Start(reader, options);

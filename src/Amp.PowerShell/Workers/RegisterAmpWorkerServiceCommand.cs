@@ -41,10 +41,9 @@ public sealed class RegisterAmpWorkerServiceCommand : AmpCmdlet
             return;
         }
 
-        var module = Path.GetFullPath(Path.Combine(Path.GetDirectoryName(typeof(RegisterAmpWorkerServiceCommand).Assembly.Location)!, "..", "Amp.psd1"));
         Run(async (pipeline, cancellationToken) =>
         {
-            await service.RegisterAsync(Environment.ProcessPath!, module, configPath, Start, cancellationToken);
+            await service.RegisterAsync(Environment.ProcessPath!, ModulePath, configPath, Start, cancellationToken);
             await pipeline.OutputAsync(service.Describe());
         });
     }

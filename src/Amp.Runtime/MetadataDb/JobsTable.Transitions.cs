@@ -29,17 +29,21 @@ public sealed partial class JobsTable
 
     /// <summary>
     /// Schedules a part of a job, if that is still its worker's; the fence is part of the transaction. An active part with the same
-    /// descriptor is returned instead of a second one.
+    /// descriptor is returned instead of a second one; null when the job is to be stopped.
     /// </summary>
     /// <exception cref="AmpException"><c>JobLeaseLost</c>; as <see cref="ScheduleAsync(string, AmpJobDescriptor, string, CancellationToken)"/>.</exception>
-    internal Task<ScheduledJob> SchedulePartAsync(
+    internal Task<ScheduledJob?> SchedulePartAsync(
         long jobId, string jobNodeId, DateTimeOffset registeredAt, string nodeId, AmpJobDescriptor part, string idempotencyKey, CancellationToken cancellationToken) =>
         _database.RunInTransactionAsync($"scheduling a part of job {jobId} on worker {nodeId}", async connection =>
         {
-            var held = await connection.ScalarAsync<int?>(FilesTable.Fence(jobParameter: 1), [jobId, jobNodeId, Sql.Time(registeredAt)], cancellationToken);
-            return held is null
-                ? throw JobErrors.LeaseLost(jobId, jobNodeId)
-                : await ScheduleAsync(connection, nodeId, part, idempotencyKey, cancellationToken);
+            if (await connection.ScalarAsync<int?>(FilesTable.Fence(jobParameter: 1), [jobId, jobNodeId, Sql.Time(registeredAt)], cancellationToken) is null)
+            {
+                throw JobErrors.LeaseLost(jobId, jobNodeId);
+            }
+
+            // The row is locked: who asks for the stop comes later, and finds the part.
+            var isRunning = await connection.ScalarAsync<bool>("SELECT status = 'RUNNING' FROM jobs_status WHERE job_id = $1", [jobId], cancellationToken);
+            return isRunning ? await ScheduleAsync(connection, nodeId, part, idempotencyKey, cancellationToken) : (ScheduledJob?)null;
         }, null, cancellationToken);
 
     /// <summary>Schedules a job that has ended again, on the given worker, with its latest descriptor.</summary>

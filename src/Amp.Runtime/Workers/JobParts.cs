@@ -86,7 +86,7 @@ internal sealed class JobParts(MetadataDatabase database, JobAssignment job, Tim
     private static BlockRange Blocks(AmpJob part) =>
         new(part.Descriptor!.StartBlock!.Value, ulong.Parse(part.Descriptor.EndBlock!, CultureInfo.InvariantCulture));
 
-    /// <summary>Schedules a part on a worker that has none; false when there is no such worker.</summary>
+    /// <summary>Schedules a part on a worker that has none; false when there is no such worker, or the whole job is to be stopped.</summary>
     private async Task<bool> ScheduleAsync(BlockRange blocks, CancellationToken stop)
     {
         string[] busy = [.. _active.Values.Select(part => part.NodeId)];
@@ -104,10 +104,14 @@ internal sealed class JobParts(MetadataDatabase database, JobAssignment job, Tim
             Workers = 1,
             WorkerPattern = null,
         };
-        var part = await _retry.RunAsync(
+        if (await _retry.RunAsync(
             token => database.Jobs.SchedulePartAsync(
                 job.JobId, job.NodeId, job.RegisteredAt, nodeId, descriptor, JobScheduler.IdempotencyKey(descriptor), token),
-            stop);
+            stop) is not { } part)
+        {
+            return false;
+        }
+
         _active.Add(part.JobId, await _retry.RunAsync(token => database.Jobs.GetAsync(part.JobId, token), stop));
         Log.StartedPart(logger, job.JobId, part.JobId, blocks.Start, blocks.End, nodeId);
         return true;
