@@ -9,5 +9,6 @@ var root = new RootCommand("Measures Amp on this machine. Each benchmark prints 
     SegmentsBenchmark.Create(),
     NotifyBenchmark.Create(),
     EventsBenchmark.Create(),
+    JobsBenchmark.Create(),
 };
 return await root.Parse(args).InvokeAsync();

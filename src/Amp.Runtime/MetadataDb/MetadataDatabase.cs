@@ -108,7 +108,11 @@ public sealed class MetadataDatabase : IAsyncDisposable
     /// <c>DatabaseMigrationChanged</c>.
     /// </exception>
     public Task<IReadOnlyList<string>> InitializeAsync(bool autoMigrate, CancellationToken cancellationToken = default) =>
-        new Migrator(this, _loggerFactory.CreateLogger<Migrator>()).RunAsync(autoMigrate, cancellationToken);
+        InitializeAsync(MigrationSet.Metadata, autoMigrate, cancellationToken);
+
+    /// <summary>Creates or updates the tables of one set of migrations.</summary>
+    internal Task<IReadOnlyList<string>> InitializeAsync(MigrationSet set, bool autoMigrate, CancellationToken cancellationToken) =>
+        new Migrator(this, set, _loggerFactory.CreateLogger<Migrator>()).RunAsync(autoMigrate, cancellationToken);
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()

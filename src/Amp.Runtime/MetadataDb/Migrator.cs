@@ -7,18 +7,27 @@ using Npgsql;
 
 namespace Amp.MetadataDb;
 
+/// <summary>Migrations that belong together, and where it is noted which were applied.</summary>
+/// <param name="ResourcePrefix">What their resources' names begin with.</param>
+/// <param name="History">The table of those that were applied.</param>
+/// <param name="Schema">A schema of their own, made when it is not there; null for the database's default, which ampd may own.</param>
+/// <param name="LockKey">Key of the lock that keeps migrating processes apart.</param>
+internal sealed record MigrationSet(string ResourcePrefix, string History, string? Schema, long LockKey)
+{
+    /// <summary>Of the metadata database; the key is "amp-migr" in ASCII.</summary>
+    public static MigrationSet Metadata { get; } = new("Amp.Migrations.", "amp_migrations", null, 0x616D702D6D696772);
+
+    /// <summary>Of background jobs; the key is "amp-jobs" in ASCII.</summary>
+    public static MigrationSet BackgroundJobs { get; } = new("Amp.BackgroundJobs.Migrations.", "amp_jobs.migrations", "amp_jobs", 0x616D702D6A6F6273);
+}
+
 /// <summary>
-/// Applies the numbered migrations, each in a transaction of its own, one process at a time (advisory lock). A database
+/// Applies the numbered migrations of a set, each in a transaction of its own, one process at a time (advisory lock). A database
 /// whose tables ampd made (<c>_sqlx_migrations</c>) is never changed: only checked.
 /// </summary>
-internal sealed class Migrator(MetadataDatabase database, ILogger<Migrator> logger)
+internal sealed class Migrator(MetadataDatabase database, MigrationSet set, ILogger<Migrator> logger)
 {
-    private const string ResourcePrefix = "Amp.Migrations.";
-
-    /// <summary>Key of the lock that keeps migrating processes apart: "amp-migr" in ASCII.</summary>
-    private const long LockKey = 0x616D702D6D696772;
-
-    private static readonly IReadOnlyList<Migration> Migrations = Load();
+    private readonly IReadOnlyList<Migration> _migrations = Load(set.ResourcePrefix);
 
     public async Task<IReadOnlyList<string>> RunAsync(bool autoMigrate, CancellationToken cancellationToken)
     {
@@ -26,7 +35,7 @@ internal sealed class Migrator(MetadataDatabase database, ILogger<Migrator> logg
         try
         {
             // The lock goes with the connection, whatever happens.
-            await connection.ExecuteAsync("SELECT pg_advisory_lock($1)", [LockKey], cancellationToken);
+            await connection.ExecuteAsync("SELECT pg_advisory_lock($1)", [set.LockKey], cancellationToken);
             return await RunLockedAsync(connection, autoMigrate, cancellationToken);
         }
         catch (Exception e) when (DatabaseErrors.IsDatabase(e))
@@ -38,8 +47,8 @@ internal sealed class Migrator(MetadataDatabase database, ILogger<Migrator> logg
     private async Task<IReadOnlyList<string>> RunLockedAsync(
         NpgsqlConnection connection, bool autoMigrate, CancellationToken cancellationToken)
     {
-        var hasOurs = await HasTableAsync(connection, "amp_migrations", cancellationToken);
-        if (!hasOurs && await HasTableAsync(connection, "_sqlx_migrations", cancellationToken))
+        var hasOurs = await HasTableAsync(connection, set.History, cancellationToken);
+        if (!hasOurs && set.Schema is null && await HasTableAsync(connection, "_sqlx_migrations", cancellationToken))
         {
             await CheckColumnsAsync(connection, cancellationToken);
             Log.FoundAmpdDatabase(logger, database.Description);
@@ -47,11 +56,11 @@ internal sealed class Migrator(MetadataDatabase database, ILogger<Migrator> logg
         }
 
         var applied = hasOurs
-            ? (await connection.QueryAsync("SELECT version, checksum FROM amp_migrations", [],
+            ? (await connection.QueryAsync($"SELECT version, checksum FROM {set.History}", [],
                 r => (Version: r.GetInt32(0), Checksum: r.GetString(1)), cancellationToken)).ToDictionary(a => a.Version, a => a.Checksum)
             : [];
         CheckApplied(applied);
-        var missing = Migrations.Where(m => !applied.ContainsKey(m.Version)).ToArray();
+        var missing = _migrations.Where(m => !applied.ContainsKey(m.Version)).ToArray();
         if (missing.Length > 0 && !autoMigrate)
         {
             throw NotInitialized(applied.Count == 0);
@@ -68,7 +77,7 @@ internal sealed class Migrator(MetadataDatabase database, ILogger<Migrator> logg
 
     private void CheckApplied(Dictionary<int, string> applied)
     {
-        var newest = Migrations[^1].Version;
+        var newest = _migrations[^1].Version;
         if (applied.Keys.Any(version => version > newest))
         {
             throw new AmpException("DatabaseNewerThanModule", AmpErrorKind.InvalidState,
@@ -79,7 +88,7 @@ internal sealed class Migrator(MetadataDatabase database, ILogger<Migrator> logg
             };
         }
 
-        foreach (var migration in Migrations)
+        foreach (var migration in _migrations)
         {
             if (applied.TryGetValue(migration.Version, out var checksum) && checksum != migration.Checksum)
             {
@@ -106,9 +115,14 @@ internal sealed class Migrator(MetadataDatabase database, ILogger<Migrator> logg
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         try
         {
+            if (set.Schema is not null)
+            {
+                await connection.ExecuteAsync($"CREATE SCHEMA IF NOT EXISTS {set.Schema}", [], cancellationToken);
+            }
+
             await connection.ExecuteAsync(
-                """
-                CREATE TABLE IF NOT EXISTS amp_migrations (
+                $"""
+                CREATE TABLE IF NOT EXISTS {set.History} (
                     version    INTEGER PRIMARY KEY,
                     name       TEXT NOT NULL,
                     applied_at TIMESTAMPTZ NOT NULL DEFAULT now(),
@@ -116,7 +130,7 @@ internal sealed class Migrator(MetadataDatabase database, ILogger<Migrator> logg
                 )
                 """, [], cancellationToken);
             await connection.ExecuteAsync(migration.Text, [], cancellationToken);
-            await connection.ExecuteAsync("INSERT INTO amp_migrations (version, name, checksum) VALUES ($1, $2, $3)",
+            await connection.ExecuteAsync($"INSERT INTO {set.History} (version, name, checksum) VALUES ($1, $2, $3)",
                 [migration.Version, migration.Name, migration.Checksum], cancellationToken);
             await transaction.CommitAsync(cancellationToken);
         }
@@ -151,16 +165,16 @@ internal sealed class Migrator(MetadataDatabase database, ILogger<Migrator> logg
     private static async Task<bool> HasTableAsync(NpgsqlConnection connection, string table, CancellationToken cancellationToken) =>
         await connection.ScalarAsync<bool>("SELECT to_regclass($1) IS NOT NULL", [table], cancellationToken);
 
-    private static List<Migration> Load()
+    private static List<Migration> Load(string prefix)
     {
         var assembly = Assembly.GetExecutingAssembly();
         return [.. assembly.GetManifestResourceNames()
-            .Where(name => name.StartsWith(ResourcePrefix, StringComparison.Ordinal))
+            .Where(name => name.StartsWith(prefix, StringComparison.Ordinal))
             .Select(name =>
             {
                 using var reader = new StreamReader(assembly.GetManifestResourceStream(name)!, Encoding.UTF8);
                 var text = reader.ReadToEnd().ReplaceLineEndings("\n");
-                var file = name[ResourcePrefix.Length..];
+                var file = name[prefix.Length..];
                 return new Migration(
                     int.Parse(file.AsSpan(0, 4), CultureInfo.InvariantCulture),
                     Path.GetFileNameWithoutExtension(file),

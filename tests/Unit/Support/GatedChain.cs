@@ -18,7 +18,7 @@ internal sealed class GatedChain : IAsyncDisposable
     /// <summary>Lets through blocks up to <paramref name="last"/>.</summary>
     public GatedChain(Uri chain, ulong last)
     {
-        _kept = new BlockRange(last + 1, ulong.MaxValue);
+        _kept = Beyond(last);
         _server.Handle = async (_, context, body) =>
         {
             var blocks = BlocksOf(body);
@@ -38,7 +38,7 @@ internal sealed class GatedChain : IAsyncDisposable
     public Uri Url => _server.Url;
 
     /// <summary>Lets through blocks up to <paramref name="last"/>, all by default.</summary>
-    public void Open(ulong last = ulong.MaxValue) => KeepBack(last == ulong.MaxValue ? null : new BlockRange(last + 1, ulong.MaxValue));
+    public void Open(ulong last = ulong.MaxValue) => KeepBack(Beyond(last));
 
     /// <summary>Lets through all blocks but these.</summary>
     public void KeepBack(BlockRange? blocks)
@@ -68,6 +68,8 @@ internal sealed class GatedChain : IAsyncDisposable
         await _server.DisposeAsync();
         _http.Dispose();
     }
+
+    private static BlockRange? Beyond(ulong last) => last == ulong.MaxValue ? null : new BlockRange(last + 1, ulong.MaxValue);
 
     private async Task PassAsync(IReadOnlyCollection<ulong> blocks)
     {

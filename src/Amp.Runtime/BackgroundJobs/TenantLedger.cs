@@ -1,0 +1,176 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Amp.MetadataDb;
+using Npgsql;
+using NpgsqlTypes;
+
+namespace Amp.BackgroundJobs;
+
+/// <summary>
+/// Tenants whose rows a transaction has locked: their counters as they will be, and the events that go with them. Rows are locked in
+/// the order of their ids, before any job, so two transactions never wait for each other; and since they stay locked until the commit,
+/// the order of an event's number is the order of commits.
+/// </summary>
+internal sealed class TenantLedger
+{
+    private const int Shards = 16;
+
+    private readonly NpgsqlConnection _connection;
+    private readonly Dictionary<Guid, Tenant> _tenants;
+    private readonly List<(string Topic, Tenant Tenant, long Number, string Id, string Event)> _events = [];
+
+    private TenantLedger(NpgsqlConnection connection, Dictionary<Guid, Tenant> tenants, DateTimeOffset now)
+    {
+        _connection = connection;
+        _tenants = tenants;
+        Now = now;
+    }
+
+    /// <summary>The transaction's time, by the database's clock.</summary>
+    public DateTimeOffset Now { get; }
+
+    public Tenant this[Guid id] => _tenants[id];
+
+    /// <summary>Locks tenants by id.</summary>
+    public static async Task<TenantLedger> LockAsync(NpgsqlConnection connection, IEnumerable<Guid> ids, CancellationToken cancellationToken)
+    {
+        var now = await connection.ScalarAsync<DateTime>("SELECT now()", [], cancellationToken);
+        var rows = await connection.QueryAsync(
+            """
+            SELECT tenant_id, tier, status, daily_limit, queued_limit, running_limit, payload_limit, day, used_today, queued, running, event_seq
+            FROM amp_jobs.job_tenant WHERE tenant_id = ANY($1) ORDER BY tenant_id FOR UPDATE
+            """,
+            [ids.Distinct().ToArray()],
+            r => new Tenant(r.GetGuid(0), r.GetString(1), r.GetString(2), new TenantLimits(r.GetInt32(3), r.GetInt32(4), r.GetInt32(5), r.GetInt32(6)))
+            {
+                Day = r.GetFieldValue<DateOnly>(7),
+                UsedToday = r.GetInt32(8),
+                Queued = r.GetInt32(9),
+                Running = r.GetInt32(10),
+                Events = r.GetInt64(11),
+            },
+            cancellationToken);
+        var ledger = new TenantLedger(connection, rows.ToDictionary(tenant => tenant.Id), new DateTimeOffset(DateTime.SpecifyKind(now, DateTimeKind.Utc)));
+        foreach (var tenant in rows)
+        {
+            ledger.BeginDay(tenant);
+        }
+
+        return ledger;
+    }
+
+    /// <summary>Locks the tenants of jobs.</summary>
+    public static async Task<TenantLedger> LockForAsync(NpgsqlConnection connection, IReadOnlyCollection<Guid> jobIds, CancellationToken cancellationToken) =>
+        await LockAsync(
+            connection,
+            await connection.QueryAsync("SELECT DISTINCT tenant_id FROM amp_jobs.job WHERE id = ANY($1)", [jobIds.ToArray()], r => r.GetGuid(0), cancellationToken),
+            cancellationToken);
+
+    /// <summary>Adds an event, which commits with the change it tells of.</summary>
+    /// <param name="tenantId">Whose.</param>
+    /// <param name="topic">The topic, which is the event's type.</param>
+    /// <param name="data">What it tells.</param>
+    public void Tell(Guid tenantId, string topic, JsonObject data)
+    {
+        var tenant = _tenants[tenantId];
+        var number = ++tenant.Events;
+        var id = $"evt-{Guid.CreateVersion7()}";
+        var envelope = new JsonObject
+        {
+            ["specversion"] = "1.0",
+            ["type"] = topic,
+            ["source"] = "jobs-svc",
+            ["id"] = id,
+            ["time"] = Time(Now),
+            ["datacontenttype"] = "application/json",
+            ["subject"] = tenantId.ToString(),
+            ["tenantseq"] = number.ToString(CultureInfo.InvariantCulture),
+            ["partitionkey"] = tenantId.ToString(),
+            ["data"] = data,
+        };
+        _events.Add((topic, tenant, number, id, envelope.ToJsonString()));
+    }
+
+    /// <summary>Writes counters and events; the transaction's last statements.</summary>
+    public async Task SaveAsync(CancellationToken cancellationToken)
+    {
+        var tenants = _tenants.Values.ToArray();
+        await _connection.ExecuteAsync(
+            """
+            UPDATE amp_jobs.job_tenant t SET day = n.day, used_today = n.used_today, queued = n.queued, running = n.running, event_seq = n.event_seq
+            FROM unnest($1::uuid[], $2::date[], $3::int[], $4::int[], $5::int[], $6::bigint[]) AS n(tenant_id, day, used_today, queued, running, event_seq)
+            WHERE t.tenant_id = n.tenant_id
+            """,
+            [
+                tenants.Select(t => t.Id).ToArray(), tenants.Select(t => t.Day).ToArray(), tenants.Select(t => t.UsedToday).ToArray(),
+                tenants.Select(t => t.Queued).ToArray(), tenants.Select(t => t.Running).ToArray(), tenants.Select(t => t.Events).ToArray(),
+            ],
+            cancellationToken);
+        if (_events.Count > 0)
+        {
+            await _connection.ExecuteAsync(
+                """
+                INSERT INTO amp_jobs."KafkaOutbox" (shard, topic, tenant_id, tenant_seq, event_id, event)
+                SELECT * FROM unnest($1::smallint[], $2::text[], $3::uuid[], $4::bigint[], $5::text[], $6::jsonb[])
+                """,
+                [
+                    _events.Select(e => Shard(e.Tenant.Id)).ToArray(), _events.Select(e => e.Topic).ToArray(), _events.Select(e => e.Tenant.Id).ToArray(),
+                    _events.Select(e => e.Number).ToArray(), _events.Select(e => e.Id).ToArray(),
+                    new NpgsqlParameter { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Jsonb, Value = _events.Select(e => e.Event).ToArray() },
+                ],
+                cancellationToken);
+        }
+    }
+
+    /// <summary>RFC 3339 in UTC with milliseconds, as the envelope has it.</summary>
+    public static string Time(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
+
+    // The same for a tenant always, and on every machine: it decides who sends the tenant's events.
+    private static short Shard(Guid tenantId) => (short)(tenantId.ToByteArray()[^1] % Shards);
+
+    private void BeginDay(Tenant tenant)
+    {
+        var today = DateOnly.FromDateTime(Now.UtcDateTime);
+        if (tenant.Day >= today)
+        {
+            return;
+        }
+
+        var used = tenant.UsedToday;
+        (tenant.Day, tenant.UsedToday) = (today, 0);
+        if (used > 0)
+        {
+            Tell(tenant.Id, JobTopics.QuotaReset, new JsonObject
+            {
+                ["tenantId"] = tenant.Id.ToString(),
+                ["resetAt"] = Time(Now),
+                ["window"] = Window(),
+                ["previousUsage"] = new JsonObject { ["daily"] = used },
+                ["limits"] = new JsonObject { ["daily"] = tenant.Limits.Daily, ["queued"] = tenant.Limits.Queued, ["running"] = tenant.Limits.Running },
+                ["tier"] = tenant.Tier,
+            });
+        }
+    }
+
+    /// <summary>The day that quotas count, from midnight to midnight in UTC.</summary>
+    public JsonObject Window()
+    {
+        var start = new DateTimeOffset(Now.UtcDateTime.Date, TimeSpan.Zero);
+        return new JsonObject { ["start"] = Time(start), ["end"] = Time(start.AddDays(1)) };
+    }
+
+    /// <summary>A tenant, as it will be when the transaction commits.</summary>
+    internal sealed record Tenant(Guid Id, string Tier, string Status, TenantLimits Limits)
+    {
+        public DateOnly Day { get; set; }
+
+        public int UsedToday { get; set; }
+
+        public int Queued { get; set; }
+
+        public int Running { get; set; }
+
+        public long Events { get; set; }
+    }
+}

@@ -1,0 +1,271 @@
+using System.Text;
+using System.Text.Json;
+using Amp.Events;
+using Amp.Support;
+using Confluent.Kafka;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Amp.BackgroundJobs;
+
+/// <summary>The outbox on a real PostgreSQL, sent to a development broker over a real socket, and read back from all topics.</summary>
+[Collection(PostgresFixture.Collection)]
+public sealed class OutboxRelayTests(PostgresFixture postgres) : IAsyncLifetime
+{
+    private static readonly CancellationToken None = CancellationToken.None;
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly string[] Topics =
+    [
+        JobTopics.Enqueued, JobTopics.Started, JobTopics.Completed, JobTopics.Failed, JobTopics.Cancelled, JobTopics.Retried, JobTopics.DeadLettered, JobTopics.Replayed,
+        JobTopics.Purged, JobTopics.QuotaExceeded, JobTopics.QuotaReset,
+    ];
+
+    private readonly Guid _worker = Guid.NewGuid();
+    private readonly Guid[] _tenants = [.. Enumerable.Range(0, 20).Select(_ => Guid.NewGuid())];
+    private TestDatabase _test = null!;
+    private JobQueue _queue = null!;
+    private DevBroker _broker = null!;
+
+    public async Task InitializeAsync()
+    {
+        _test = await postgres.CreateAsync();
+        _queue = new JobQueue(_test.Database);
+        await _queue.InitializeAsync(autoMigrate: true, None);
+        _broker = await DevBroker.StartAsync(new DevBrokerOptions { Topics = [.. Topics.Select(topic => new DevBrokerTopic(topic, 4))] });
+    }
+
+    public async Task DisposeAsync()
+    {
+        await _broker.DisposeAsync();
+        await _test.DisposeAsync();
+    }
+
+    [KafkaFact("postgres")]
+    public async Task Events_ArriveOnce_InTheOrderOfTheirTenants_AsTheyWereWritten()
+    {
+        await WorkAsync(200);
+        var written = await WrittenAsync();
+        await using (NewRelay())
+        {
+            await SentAsync();
+        }
+
+        var read = Read();
+
+        Assert.Equal(written.Keys.Order(StringComparer.Ordinal), read.Select(message => message.Id).Order(StringComparer.Ordinal));
+        Assert.All(read, message =>
+        {
+            Assert.Equal(written[message.Id], JsonSerializer.Serialize(message.Event));
+            Assert.Equal(message.Event.Text("subject"), message.Key);
+            Assert.Equal(message.Event.Text("type"), message.Topic);
+            Assert.Equal("application/cloudevents+json", message.ContentType);
+        });
+        AssertOrder(read);
+    }
+
+    [KafkaFact("postgres")]
+    public async Task BrokerThatFails_CostsNoEvent_AndNoOrder()
+    {
+        var logger = new RecordingLogger();
+        await using (NewRelay(logger))
+        {
+            for (var round = 0; round < 6; round++)
+            {
+                await WorkAsync(40);
+                switch (round)
+                {
+                    case 1:
+                        _broker.SetDown();
+                        await Task.Delay(500);
+                        break;
+                    case 2:
+                        // Longer than a message lives: the client gives up, and the rows are sent again.
+                        await Eventually.TrueAsync(() => logger.Entries.Any(entry => entry.Event == nameof(Log.RelayFails)), "a failure", Patience);
+                        _broker.SetUp();
+                        break;
+                    case 3:
+                        _broker.FailNext(0, (int)ErrorCode.NotLeaderForPartition, 0, (int)ErrorCode.OutOfOrderSequenceNumber);
+                        break;
+                }
+            }
+
+            await SentAsync();
+        }
+
+        AssertWhole(Read());
+        Assert.Contains(logger.Entries, entry => entry.Event == nameof(Log.RelayRecovered));
+    }
+
+    [KafkaFact("postgres")]
+    public async Task RelayThatFallsSilent_IsReplaced_AndWhatItStillDoesDoesNotCount()
+    {
+        await WorkAsync(50);
+
+        // Its owner holds all shards and does nothing: frozen.
+        await new OutboxTable(_test.Database).HoldAsync(Guid.NewGuid(), TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(5), 16, None);
+        await using var relay = NewRelay();
+        await Task.Delay(500);
+        Assert.Equal(0, await _test.ScalarAsync<long>("SELECT count(*) FROM amp_jobs.outbox_shard WHERE epoch > 1"));
+
+        await _test.ExecuteAsync("UPDATE amp_jobs.outbox_shard SET lease_until = now() - interval '6 seconds'");
+        await SentAsync();
+
+        Assert.Equal(16, await _test.ScalarAsync<long>("SELECT count(*) FROM amp_jobs.outbox_shard WHERE epoch = 2"));
+        AssertWhole(Read());
+    }
+
+    [KafkaFact("postgres")]
+    public async Task OwnerOfAnEarlierEpoch_DeletesNothing()
+    {
+        await WorkAsync(5);
+        var outbox = new OutboxTable(_test.Database);
+        var old = await outbox.HoldAsync(Guid.NewGuid(), TimeSpan.FromSeconds(10), TimeSpan.Zero, 16, None);
+        var rows = await outbox.ReadAsync(old.Keys, [], 1_000, None);
+        await _test.ExecuteAsync("UPDATE amp_jobs.outbox_shard SET lease_until = now() - interval '1 second'");
+        var current = await outbox.HoldAsync(Guid.NewGuid(), TimeSpan.FromSeconds(10), TimeSpan.Zero, 16, None);
+
+        await outbox.DeleteAsync(rows, old, None);
+        Assert.Equal(rows.Count, await _test.ScalarAsync<long>("""SELECT count(*) FROM amp_jobs."KafkaOutbox" """));
+        await outbox.DeleteAsync(rows, current, None);
+        Assert.Equal(0, await _test.ScalarAsync<long>("""SELECT count(*) FROM amp_jobs."KafkaOutbox" """));
+    }
+
+    [KafkaFact("postgres")]
+    public async Task Relays_ThatComeAndGo_LoseNothing()
+    {
+        var working = Task.Run(async () =>
+        {
+            for (var i = 0; i < 10; i++)
+            {
+                await WorkAsync(20);
+            }
+        });
+        for (var i = 0; i < 4; i++)
+        {
+            await using var one = NewRelay();
+            await using var other = NewRelay();
+            await Task.Delay(300);
+        }
+
+        await working;
+        await using (NewRelay())
+        {
+            await SentAsync();
+        }
+
+        AssertWhole(Read());
+    }
+
+    [KafkaFact("postgres")]
+    public async Task EventThatNoBrokerTakes_IsParked_AndTheRestGoesOn()
+    {
+        await WorkAsync(1);
+        await _test.ExecuteAsync("""UPDATE amp_jobs."KafkaOutbox" SET event = event || jsonb_build_object('filler', repeat(md5(random()::text), 40000)) WHERE tenant_seq = 2""");
+        var logger = new RecordingLogger();
+        await using (NewRelay(logger))
+        {
+            await SentAsync();
+        }
+
+        Assert.Equal(1, await _test.ScalarAsync<long>("SELECT count(*) FROM amp_jobs.outbox_dead"));
+        Assert.Single(logger.Entries, entry => entry.Event == nameof(Log.ParkedEvent));
+        Assert.Equal(["1", "3"], Read().Select(message => message.Event.Text("tenantseq")).Order(StringComparer.Ordinal));
+    }
+
+    [KafkaFact("postgres")]
+    public async Task TopicThatIsMissing_IsWaitedFor_AndHoldsUpItsTenantsOnly()
+    {
+        await _broker.DisposeAsync();
+        _broker = await DevBroker.StartAsync(new DevBrokerOptions { Topics = [.. Topics.Where(topic => topic != JobTopics.Cancelled).Select(topic => new DevBrokerTopic(topic, 4))] });
+        var cancelled = (await _queue.SubmitAsync([new JobSubmission(_tenants[0], "job.test", "{}")], None))[0].Id;
+        await _queue.CancelAsync([cancelled], "user", "whim", None);
+        await _queue.SubmitAsync([new JobSubmission(_tenants[1], "job.test", "{}")], None);
+        await using var relay = NewRelay();
+        await Eventually.TrueAsync(async () => await _test.ScalarAsync<long>("""SELECT count(*) FROM amp_jobs."KafkaOutbox" """) == 1, "all but one", Patience);
+        Assert.Contains(JobTopics.Cancelled, relay.LastError, StringComparison.Ordinal);
+
+        _broker.CreateTopic(new DevBrokerTopic(JobTopics.Cancelled, 4));
+        await SentAsync();
+
+        AssertWhole(Read());
+    }
+
+    private OutboxRelay NewRelay(ILogger? logger = null) => new(
+        new OutboxTable(_test.Database), new KafkaEventOptions { Brokers = [_broker.BootstrapServers] }, TimeProvider.System, logger ?? NullLogger.Instance);
+
+    /// <summary>Jobs of many tenants that are submitted, run and completed or given up: three or four events each.</summary>
+    private async Task WorkAsync(int jobs)
+    {
+        await _queue.BeatAsync(_worker, None);
+        await _queue.SubmitAsync([.. Enumerable.Range(0, jobs).Select(i => new JobSubmission(_tenants[i % _tenants.Length], "job.test", "{}"))], None);
+        var claimed = await _queue.ClaimAsync(_worker, null, jobs, TimeSpan.FromMinutes(1), None);
+        await _queue.CompleteAsync([.. claimed.Where((_, i) => i % 3 < 2).Select(job => (job.Id, job.Lease, (string?)null))], None);
+        foreach (var job in claimed.Where((_, i) => i % 3 == 2))
+        {
+            await _queue.EndAttemptAsync(job.Id, job.Lease, JobVerdict.GiveUp, new JobFault("Test", "no"), null, None);
+        }
+    }
+
+    private Task SentAsync() => Eventually.TrueAsync(
+        async () => await _test.ScalarAsync<long>("""SELECT count(*) FROM amp_jobs."KafkaOutbox" """) == 0, "sending the outbox", Patience);
+
+    private async Task<Dictionary<string, string>> WrittenAsync() => (await _test.Database.RunAsync(
+        "reading the outbox",
+        connection => MetadataDb.Sql.QueryAsync(
+            connection, """SELECT event_id, event::text FROM amp_jobs."KafkaOutbox" """, [], r => (r.GetString(0), r.GetString(1)), None), null, None))
+        .ToDictionary(row => row.Item1, row => JsonSerializer.Serialize(JsonDocument.Parse(row.Item2).RootElement));
+
+    /// <summary>All messages of all topics, in the order of each partition.</summary>
+    private List<Message> Read()
+    {
+        using var consumer = new ConsumerBuilder<string, byte[]>(new Dictionary<string, string>
+        {
+            ["bootstrap.servers"] = _broker.BootstrapServers, ["group.id"] = "test", ["enable.partition.eof"] = "true", ["auto.offset.reset"] = "earliest",
+        }).Build();
+        TopicPartition[] partitions = [.. Topics.SelectMany(topic => Enumerable.Range(0, 4).Select(partition => new TopicPartition(topic, partition)))];
+        consumer.Assign(partitions.Select(partition => new TopicPartitionOffset(partition, Offset.Beginning)));
+        var messages = new List<Message>();
+        for (var open = partitions.Length; open > 0;)
+        {
+            var read = consumer.Consume(Patience) ?? throw new TimeoutException();
+            if (read.IsPartitionEOF)
+            {
+                open--;
+                continue;
+            }
+
+            messages.Add(new Message(
+                read.Topic, read.Message.Key, Encoding.UTF8.GetString(read.Message.Headers.GetLastBytes("content-type")), JsonDocument.Parse(read.Message.Value).RootElement));
+        }
+
+        return messages;
+    }
+
+    /// <summary>Each tenant's events are there without gap; what came twice came after a fault.</summary>
+    private static void AssertWhole(List<Message> messages)
+    {
+        var first = messages.DistinctBy(message => message.Id).ToList();
+        foreach (var tenant in first.GroupBy(message => message.Key))
+        {
+            var numbers = tenant.Select(message => long.Parse(message.Event.Text("tenantseq"), provider: null)).Order();
+            Assert.Equal(Enumerable.Range(1, tenant.Count()).Select(number => (long)number), numbers);
+        }
+
+        AssertOrder(first);
+    }
+
+    /// <summary>Within a topic, whose messages of a tenant share a partition, a tenant's events come in their order.</summary>
+    private static void AssertOrder(List<Message> messages)
+    {
+        foreach (var partition in messages.GroupBy(message => (message.Topic, message.Key)))
+        {
+            var numbers = partition.Select(message => long.Parse(message.Event.Text("tenantseq"), provider: null)).ToList();
+            Assert.Equal(numbers.Order(), numbers);
+        }
+    }
+
+    private sealed record Message(string Topic, string Key, string ContentType, JsonElement Event)
+    {
+        public string Id => Event.Text("id");
+    }
+}
