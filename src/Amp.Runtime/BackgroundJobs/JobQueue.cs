@@ -60,16 +60,15 @@ internal sealed class JobQueue(MetadataDatabase database)
         Guid workerId, IReadOnlyCollection<string>? types, int most, TimeSpan timeLimit, CancellationToken cancellationToken)
     {
         // Looked up without locks: tenants are locked before jobs, everywhere.
-        var candidates = await database.RunAsync(
-            "looking for jobs", connection => connection.QueryAsync(
-                """
-                SELECT j.id FROM amp_jobs.job j JOIN amp_jobs.job_tenant t USING (tenant_id)
-                WHERE j.state = 'queued' AND j.run_at <= now() AND t.status = 'active' AND t.running < t.running_limit
-                  AND ($1::text[] IS NULL OR j.type = ANY($1))
-                ORDER BY j.priority DESC, j.run_at, j.id LIMIT $2
-                """,
-                [Sql.TextArray(types), most], r => r.GetGuid(0), cancellationToken),
-            null, cancellationToken);
+        var candidates = await database.QueryByIndexAsync(
+            "looking for jobs",
+            """
+            SELECT id FROM amp_jobs.job
+            WHERE state = 'queued' AND run_at <= now() AND ($1::text[] IS NULL OR type = ANY($1))
+              AND tenant_id <> ALL(ARRAY(SELECT tenant_id FROM amp_jobs.job_tenant WHERE status <> 'active' OR running >= running_limit))
+            ORDER BY priority DESC, run_at, id LIMIT $2
+            """,
+            [Sql.TextArray(types), most], r => r.GetGuid(0), cancellationToken);
         return candidates.Count == 0 ? [] : await ChangeAsync("claiming jobs", candidates, async (connection, ledger) =>
         {
             var open = await ReadAsync(connection, candidates, "state = 'queued'", cancellationToken);
@@ -422,8 +421,8 @@ internal sealed class JobQueue(MetadataDatabase database)
     }
 
     private Task<List<Guid>> FindAsync(string condition, object[] parameters, CancellationToken cancellationToken) =>
-        database.RunAsync("looking for jobs", connection => connection.QueryAsync(
-            $"SELECT id FROM amp_jobs.job WHERE {condition} ORDER BY run_at LIMIT $1", [SweepBatch, .. parameters], r => r.GetGuid(0), cancellationToken), null, cancellationToken);
+        database.QueryByIndexAsync(
+            "looking for jobs", $"SELECT id FROM amp_jobs.job WHERE {condition} ORDER BY run_at LIMIT $1", [SweepBatch, .. parameters], r => r.GetGuid(0), cancellationToken);
 
     private static async Task<Dictionary<Guid, JobRow>> ReadAsync(
         NpgsqlConnection connection, IReadOnlyCollection<Guid> ids, string condition, CancellationToken cancellationToken, params object[] parameters) =>

@@ -11,7 +11,7 @@ namespace Amp.BackgroundJobs;
 /// </summary>
 internal sealed class OutboxRelay : IAsyncDisposable
 {
-    private const int Batch = 1_000;
+    private const int MostOfAShard = 250;
     private const int Shards = 16;
 
     /// <summary>Less than a lease, so that nothing of an owner arrives long after it lost a shard.</summary>
@@ -112,7 +112,7 @@ internal sealed class OutboxRelay : IAsyncDisposable
             }
         }
 
-        var rows = _epochs.Count == 0 ? [] : await _outbox.ReadAsync(_epochs.Keys, _held.Keys, Batch, _stop.Token);
+        var rows = _epochs.Count == 0 ? [] : await _outbox.ReadAsync(_epochs.Keys, _held.Keys, MostOfAShard, _stop.Token);
         if (rows.Count == 0)
         {
             return 0;
