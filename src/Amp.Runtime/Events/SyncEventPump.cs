@@ -105,7 +105,14 @@ internal sealed class SyncEventPump : IDisposable
             return;
         }
 
-        _consumer.StoreOffset(new TopicPartitionOffset(_kafka.Topic, partition, offset + 1));
+        try
+        {
+            _consumer.StoreOffset(new TopicPartitionOffset(_kafka.Topic, partition, offset + 1));
+        }
+        catch (ObjectDisposedException)
+        {
+            // Reading failed meanwhile, which the caller is told next; what it took last comes again.
+        }
     }
 
     /// <summary>Commits all that was read.</summary>
