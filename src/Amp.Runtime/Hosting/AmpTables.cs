@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Runtime.CompilerServices;
 using Amp.Configuration;
-using Amp.Controller;
 using Amp.Datasets;
 using Amp.Extraction.Consistency;
 using Amp.MetadataDb;

@@ -1,7 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Text;
 using Amp.Configuration;
-using Amp.Controller;
 using Amp.Datasets;
 using Amp.Extraction;
 using Amp.Extraction.Verification;

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Amp.Controller;
 using Amp.Extraction;
 using Amp.MetadataDb;
 using Microsoft.Extensions.Logging;

@@ -258,7 +258,7 @@ public sealed class ResumeTests(PostgresFixture postgres)
         var dataset = await deployment.RegisterDatasetAsync(Dataset);
         await using var worker = await deployment.StartWorkerAsync();
 
-        var scheduled = await new Controller.JobScheduler(deployment.Database).ScheduleAsync(new AmpJobDescriptor
+        var scheduled = await new MetadataDb.JobScheduler(deployment.Database).ScheduleAsync(new AmpJobDescriptor
         {
             Kind = "materialize-raw", DatasetNamespace = dataset.Namespace, DatasetName = dataset.Name, ManifestHash = dataset.ManifestHash,
             EndBlock = end.ToString(System.Globalization.CultureInfo.InvariantCulture), MaxWriters = 3,

@@ -1,6 +1,6 @@
-using Amp.Controller;
 using Amp.Datasets;
 using Amp.Extraction.DevChains;
+using Amp.MetadataDb;
 using Amp.Support;
 using Microsoft.Extensions.Logging;
 

@@ -1,9 +1,9 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
-using Amp.Controller;
 using Amp.Datasets;
 using Amp.Extraction.DevChains;
 using Amp.Hosting;
+using Amp.MetadataDb;
 using Amp.Support;
 
 namespace Amp.Extraction.Verification;

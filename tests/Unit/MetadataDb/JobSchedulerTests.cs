@@ -1,7 +1,6 @@
-using Amp.MetadataDb;
 using Amp.Support;
 
-namespace Amp.Controller;
+namespace Amp.MetadataDb;
 
 [Collection(PostgresFixture.Collection)]
 public sealed class JobSchedulerTests(PostgresFixture postgres)

@@ -2,9 +2,8 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.RegularExpressions;
-using Amp.MetadataDb;
 
-namespace Amp.Controller;
+namespace Amp.MetadataDb;
 
 /// <summary>Places jobs on active workers: those whose heartbeat is younger than 5 seconds.</summary>
 /// <param name="database">The metadata database.</param>
