@@ -6,10 +6,16 @@ namespace Amp.BackgroundJobs;
 /// <param name="Payload">A JSON object, for the handler.</param>
 internal sealed record JobSubmission(Guid TenantId, string Type, string Payload)
 {
+    /// <summary>The least urgent priority.</summary>
+    public const short LowestPriority = 0;
+
+    /// <summary>The most urgent priority.</summary>
+    public const short HighestPriority = 9;
+
     /// <summary>Its number; a version 7 UUID.</summary>
     public Guid Id { get; init; } = Guid.CreateVersion7();
 
-    /// <summary>Key of its message, for whom the order of jobs matters; null for the tenant's id.</summary>
+    /// <summary>Jobs of a tenant with the same key run one at a time, in their order; null when order does not matter.</summary>
     public string? Key { get; init; }
 
     /// <summary>0 to 9; higher ones run first.</summary>
@@ -31,8 +37,42 @@ internal sealed record JobSubmission(Guid TenantId, string Type, string Payload)
 internal readonly record struct SubmittedJob(Guid Id, bool IsNew);
 
 /// <summary>A job as a worker holds it. Whatever is written about it carries the lease: who lost that writes nothing.</summary>
-internal sealed record ClaimedJob(
-    Guid Id, Guid TenantId, string Type, string? Key, string Payload, short Priority, int Attempt, int MaxAttempts, long Lease, DateTimeOffset StartedAt);
+internal sealed record ClaimedJob(AmpBackgroundJob Job, long Lease);
+
+/// <summary>An attempt that is over.</summary>
+/// <param name="Id">The job.</param>
+/// <param name="Lease">Its lease; when that is an earlier one, nothing is written.</param>
+/// <param name="Verdict">What shall become of it; a job whose cancellation was asked for is cancelled instead of tried again.</param>
+internal sealed record AttemptEnd(Guid Id, long Lease, JobVerdict Verdict)
+{
+    /// <summary>What the job gives, as JSON; null for nothing.</summary>
+    public string? Result { get; init; }
+
+    /// <summary>What went wrong; needed to retry and to give up.</summary>
+    public JobFault? Fault { get; init; }
+
+    /// <summary>Why it failed, as events tell it.</summary>
+    public string Reason { get; init; } = "error";
+
+    /// <summary>How long to wait before the next attempt; null for a time that doubles with each attempt.</summary>
+    public TimeSpan? Pause { get; init; }
+
+    /// <summary>Whether a job that is given up becomes a dead letter; else it has just failed.</summary>
+    public bool ToDeadLetters { get; init; } = true;
+}
+
+/// <summary>What became of a worker's exchange with the queue.</summary>
+/// <param name="Ended">Jobs whose attempt it ended; what it did of the others does not count.</param>
+/// <param name="Claimed">Jobs it has now.</param>
+/// <param name="Held">Candidates that wait for others: of their key, or of a tenant that runs as many as it may. All other candidates need not be tried again.</param>
+internal sealed record JobExchange(IReadOnlySet<Guid> Ended, IReadOnlyList<ClaimedJob> Claimed, IReadOnlyList<Guid> Held);
+
+/// <summary>What a worker says of itself with each heartbeat.</summary>
+/// <param name="WorkerId">Which it is.</param>
+/// <param name="PoolSize">How many jobs it runs at once.</param>
+/// <param name="Types">Patterns of the types that it has handlers for.</param>
+/// <param name="Status">What it counted, as JSON; null for nothing.</param>
+internal sealed record JobWorkerBeat(Guid WorkerId, int PoolSize, IReadOnlyCollection<string> Types, string? Status);
 
 /// <summary>Why an attempt failed.</summary>
 /// <param name="Kind">What kind of thing it was, such as the exception's type.</param>
@@ -40,13 +80,16 @@ internal sealed record ClaimedJob(
 /// <param name="Code">Stable code, where there is one.</param>
 internal sealed record JobFault(string Kind, string Message, string? Code = null);
 
-/// <summary>What shall become of a job whose attempt did not complete.</summary>
+/// <summary>What shall become of a job whose attempt is over.</summary>
 internal enum JobVerdict
 {
+    /// <summary>It is done.</summary>
+    Complete,
+
     /// <summary>Tried again after a pause while attempts are left; a dead letter then.</summary>
     Retry,
 
-    /// <summary>A dead letter at once: a retry would fail the same way.</summary>
+    /// <summary>A dead letter at once, or failed where its type has none: a retry would fail the same way.</summary>
     GiveUp,
 
     /// <summary>Queued again later; the attempt does not count.</summary>

@@ -6,7 +6,6 @@ namespace Amp.BackgroundJobs;
 /// <summary>Whether a submission can be queued at all, whatever its tenant may.</summary>
 internal static partial class JobSubmissionCheck
 {
-    private const short HighestPriority = 9;
     private const int MostAttempts = 100;
 
     /// <summary>Throws <c>JobTypeInvalid</c>, <c>JobPayloadInvalid</c> or <c>JobSettingInvalid</c>.</summary>
@@ -17,9 +16,9 @@ internal static partial class JobSubmissionCheck
             throw Invalid("JobTypeInvalid", job.Type, $"'{job.Type}' is not a type of jobs", "Give words of letters, digits, _ and - with dots between, such as job.email.welcome.");
         }
 
-        if (job.Priority is < 0 or > HighestPriority)
+        if (job.Priority is < JobSubmission.LowestPriority or > JobSubmission.HighestPriority)
         {
-            throw Invalid("JobSettingInvalid", job.Priority, $"priority {job.Priority} is not 0 to {HighestPriority}", "Higher ones run first.");
+            throw Invalid("JobSettingInvalid", job.Priority, $"priority {job.Priority} is not {JobSubmission.LowestPriority} to {JobSubmission.HighestPriority}", "Higher ones run first.");
         }
 
         if (job.MaxAttempts is < 1 or > MostAttempts)

@@ -22,6 +22,11 @@ internal sealed class OutboxRelay : IAsyncDisposable
     private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan FaultPause = TimeSpan.FromSeconds(1);
 
+    private static readonly Headers EventHeaders = new() { { "content-type", "application/cloudevents+json"u8.ToArray() } };
+
+    /// <summary>Tells messages of jobs that are in the queue from those that others write.</summary>
+    private static readonly Headers DispatchHeaders = new() { { "content-type", "application/json"u8.ToArray() }, { JobMessage.QueuedHeader, "1"u8.ToArray() } };
+
     private readonly OutboxTable _outbox;
     private readonly KafkaEventOptions _kafka;
     private readonly TimeProvider _time;
@@ -158,9 +163,9 @@ internal sealed class OutboxRelay : IAsyncDisposable
         var done = new TaskCompletionSource<Error>(TaskCreationOptions.RunContinuationsAsynchronously);
         var message = new Message<string, byte[]>
         {
-            Key = row.TenantId.ToString(),
+            Key = row.Key,
             Value = Encoding.UTF8.GetBytes(row.Event),
-            Headers = new Headers { { "content-type", "application/cloudevents+json"u8.ToArray() } },
+            Headers = row.IsEvent ? EventHeaders : DispatchHeaders,
         };
         try
         {

@@ -1,9 +1,14 @@
 using Amp.MetadataDb;
+using Npgsql;
 
 namespace Amp.BackgroundJobs;
 
-/// <summary>An event that waits to be sent.</summary>
-internal sealed record OutboxRow(long Id, short Shard, string Topic, Guid TenantId, string EventId, string Event);
+/// <summary>An event, or a message to workers, that waits to be sent.</summary>
+internal sealed record OutboxRow(long Id, short Shard, string Topic, Guid TenantId, string? OwnKey, string EventId, string Event, bool IsEvent)
+{
+    /// <summary>The key of its message.</summary>
+    public string Key => OwnKey ?? TenantId.ToString();
+}
 
 /// <summary>The outbox and who sends it.</summary>
 internal sealed class OutboxTable(MetadataDatabase database)
@@ -46,21 +51,34 @@ internal sealed class OutboxTable(MetadataDatabase database)
             "reading the outbox",
             """
             SELECT o.* FROM unnest($1::smallint[]) AS s(held) CROSS JOIN LATERAL (
-                SELECT id, shard, topic, tenant_id, event_id, event::text FROM amp_jobs."KafkaOutbox"
+                SELECT id, shard, topic, tenant_id, key, event_id, event::text, tenant_seq IS NOT NULL FROM amp_jobs."KafkaOutbox"
                 WHERE shard = s.held AND tenant_id <> ALL($2) ORDER BY id LIMIT $3) o
             """,
             [shards.ToArray(), withoutTenants.ToArray(), mostOfAShard],
-            r => new OutboxRow(r.GetInt64(0), r.GetInt16(1), r.GetString(2), r.GetGuid(3), r.GetString(4), r.GetString(5)), cancellationToken);
+            r => new OutboxRow(r.GetInt64(0), r.GetInt16(1), r.GetString(2), r.GetGuid(3), r.TextOrNull(4), r.GetString(5), r.GetString(6), r.GetBoolean(7)), cancellationToken);
 
     /// <summary>Deletes events that were sent, as far as their shards are still held in these epochs.</summary>
-    public Task DeleteAsync(IReadOnlyCollection<OutboxRow> rows, IReadOnlyDictionary<short, long> epochs, CancellationToken cancellationToken) => database.RunAsync(
+    public Task DeleteAsync(IReadOnlyCollection<OutboxRow> rows, IReadOnlyDictionary<short, long> epochs, CancellationToken cancellationToken) => database.RunInTransactionAsync(
         "deleting sent events",
-        connection => connection.ExecuteAsync(
-            """
-            DELETE FROM amp_jobs."KafkaOutbox" o USING amp_jobs.outbox_shard s, unnest($2::smallint[], $3::bigint[]) AS h(shard, epoch)
-            WHERE o.id = ANY($1) AND s.shard = o.shard AND h.shard = s.shard AND h.epoch = s.epoch
-            """,
-            [rows.Select(row => row.Id).ToArray(), epochs.Keys.ToArray(), epochs.Values.ToArray()], cancellationToken),
+        async connection =>
+        {
+            // A statement for each shard: the index takes a shard and a list of ids at once, but not a list of both.
+            await connection.ForceIndexAsync(cancellationToken);
+            await using var batch = new NpgsqlBatch(connection);
+            foreach (var shard in rows.GroupBy(row => row.Shard))
+            {
+                batch.BatchCommands.Add(new NpgsqlBatchCommand(
+                    """
+                    DELETE FROM amp_jobs."KafkaOutbox" WHERE shard = $1 AND id = ANY($2)
+                      AND EXISTS (SELECT 1 FROM amp_jobs.outbox_shard WHERE shard = $1 AND epoch = $3)
+                    """)
+                {
+                    Parameters = { new() { Value = shard.Key }, new() { Value = shard.Select(row => row.Id).ToArray() }, new() { Value = epochs[shard.Key] } },
+                });
+            }
+
+            return rows.Count == 0 ? 0 : await batch.ExecuteNonQueryAsync(cancellationToken);
+        },
         null, cancellationToken);
 
     /// <summary>Puts an event that no broker can take aside.</summary>
@@ -68,9 +86,9 @@ internal sealed class OutboxTable(MetadataDatabase database)
         "parking an event",
         connection => connection.ExecuteAsync(
             """
-            WITH gone AS (DELETE FROM amp_jobs."KafkaOutbox" WHERE id = $1 RETURNING *)
+            WITH gone AS (DELETE FROM amp_jobs."KafkaOutbox" WHERE shard = $3 AND id = $1 RETURNING *)
             INSERT INTO amp_jobs.outbox_dead (id, topic, tenant_id, tenant_seq, event_id, event, error, created_at)
             SELECT id, topic, tenant_id, tenant_seq, event_id, event, $2, created_at FROM gone
-            """, [row.Id, error], cancellationToken),
+            """, [row.Id, error, row.Shard], cancellationToken),
         null, cancellationToken);
 }

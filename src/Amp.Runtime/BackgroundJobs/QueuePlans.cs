@@ -17,8 +17,12 @@ internal static class QueuePlans
             action,
             async connection =>
             {
-                await connection.ExecuteAsync("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off", [], cancellationToken);
+                await connection.ForceIndexAsync(cancellationToken);
                 return await connection.QueryAsync(sql, parameters, map, cancellationToken);
             },
             null, cancellationToken);
+
+    /// <summary>Leaves the planner nothing but index scans, until the end of the transaction.</summary>
+    public static Task ForceIndexAsync(this NpgsqlConnection connection, CancellationToken cancellationToken) =>
+        connection.ExecuteAsync("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off", [], cancellationToken);
 }

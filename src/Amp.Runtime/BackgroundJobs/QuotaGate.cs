@@ -9,7 +9,8 @@ namespace Amp.BackgroundJobs;
 internal static class QuotaGate
 {
     /// <summary>Counts jobs that were queued.</summary>
-    public static void Count(TenantLedger.Tenant tenant, int jobs) => (tenant.UsedToday, tenant.Queued) = (tenant.UsedToday + jobs, tenant.Queued + jobs);
+    public static void Count(TenantLedger.Tenant tenant, int jobs, bool isNew = true) =>
+        (tenant.UsedToday, tenant.Queued) = (tenant.UsedToday + (isNew ? jobs : 0), tenant.Queued + jobs);
 
     /// <summary>The error when a tenant may not queue so many more; null when it may. A quota that is exceeded is told once a day.</summary>
     public static async Task<AmpException?> RefuseAsync(

@@ -1,9 +1,7 @@
 using System.Globalization;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using Amp.MetadataDb;
 using Npgsql;
-using NpgsqlTypes;
 
 namespace Amp.BackgroundJobs;
 
@@ -18,11 +16,13 @@ internal sealed class TenantLedger
 
     private readonly NpgsqlConnection _connection;
     private readonly Dictionary<Guid, Tenant> _tenants;
-    private readonly List<(string Topic, Tenant Tenant, long Number, string Id, string Event)> _events = [];
+    private readonly string? _workTopic;
+    private readonly List<OutgoingRow> _rows = [];
 
-    private TenantLedger(NpgsqlConnection connection, Dictionary<Guid, Tenant> tenants, DateTimeOffset now)
+    private TenantLedger(NpgsqlConnection connection, string? workTopic, Dictionary<Guid, Tenant> tenants, DateTimeOffset now)
     {
         _connection = connection;
+        _workTopic = workTopic;
         _tenants = tenants;
         Now = now;
     }
@@ -32,8 +32,15 @@ internal sealed class TenantLedger
 
     public Tenant this[Guid id] => _tenants[id];
 
+    /// <summary>Whether there is such a tenant.</summary>
+    public bool Has(Guid id) => _tenants.ContainsKey(id);
+
     /// <summary>Locks tenants by id.</summary>
-    public static async Task<TenantLedger> LockAsync(NpgsqlConnection connection, IEnumerable<Guid> ids, CancellationToken cancellationToken)
+    /// <param name="connection">In a transaction.</param>
+    /// <param name="workTopic">The topic of messages to workers; null when nothing is published, and so no event kept.</param>
+    /// <param name="ids">The tenants; those that are not there are left out.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public static async Task<TenantLedger> LockAsync(NpgsqlConnection connection, string? workTopic, IEnumerable<Guid> ids, CancellationToken cancellationToken)
     {
         var now = await connection.ScalarAsync<DateTime>("SELECT now()", [], cancellationToken);
         var rows = await connection.QueryAsync(
@@ -51,7 +58,7 @@ internal sealed class TenantLedger
                 Events = r.GetInt64(11),
             },
             cancellationToken);
-        var ledger = new TenantLedger(connection, rows.ToDictionary(tenant => tenant.Id), new DateTimeOffset(DateTime.SpecifyKind(now, DateTimeKind.Utc)));
+        var ledger = new TenantLedger(connection, workTopic, rows.ToDictionary(tenant => tenant.Id), new DateTimeOffset(DateTime.SpecifyKind(now, DateTimeKind.Utc)));
         foreach (var tenant in rows)
         {
             ledger.BeginDay(tenant);
@@ -61,9 +68,10 @@ internal sealed class TenantLedger
     }
 
     /// <summary>Locks the tenants of jobs.</summary>
-    public static async Task<TenantLedger> LockForAsync(NpgsqlConnection connection, IReadOnlyCollection<Guid> jobIds, CancellationToken cancellationToken) =>
+    public static async Task<TenantLedger> LockForAsync(
+        NpgsqlConnection connection, string? workTopic, IReadOnlyCollection<Guid> jobIds, CancellationToken cancellationToken) =>
         await LockAsync(
-            connection,
+            connection, workTopic,
             await connection.QueryAsync("SELECT DISTINCT tenant_id FROM amp_jobs.job WHERE id = ANY($1)", [jobIds.ToArray()], r => r.GetGuid(0), cancellationToken),
             cancellationToken);
 
@@ -73,6 +81,11 @@ internal sealed class TenantLedger
     /// <param name="data">What it tells.</param>
     public void Tell(Guid tenantId, string topic, JsonObject data)
     {
+        if (_workTopic is null)
+        {
+            return;
+        }
+
         var tenant = _tenants[tenantId];
         var number = ++tenant.Events;
         var id = $"evt-{Guid.CreateVersion7()}";
@@ -89,7 +102,16 @@ internal sealed class TenantLedger
             ["partitionkey"] = tenantId.ToString(),
             ["data"] = data,
         };
-        _events.Add((topic, tenant, number, id, envelope.ToJsonString()));
+        _rows.Add(new OutgoingRow(topic, tenantId, number, null, id, envelope.ToJsonString()));
+    }
+
+    /// <summary>Adds a message that brings a job to a worker.</summary>
+    public void Dispatch(JobRow job)
+    {
+        if (_workTopic is not null)
+        {
+            _rows.Add(new OutgoingRow(_workTopic, job.TenantId, null, job.Key ?? job.Id.ToString(), $"job-{job.Id}-{job.Lease}", JobMessage.Write(job)));
+        }
     }
 
     /// <summary>Writes counters and events; the transaction's last statements.</summary>
@@ -107,17 +129,17 @@ internal sealed class TenantLedger
                 tenants.Select(t => t.Queued).ToArray(), tenants.Select(t => t.Running).ToArray(), tenants.Select(t => t.Events).ToArray(),
             ],
             cancellationToken);
-        if (_events.Count > 0)
+        if (_rows.Count > 0)
         {
             await _connection.ExecuteAsync(
                 """
-                INSERT INTO amp_jobs."KafkaOutbox" (shard, topic, tenant_id, tenant_seq, event_id, event)
-                SELECT * FROM unnest($1::smallint[], $2::text[], $3::uuid[], $4::bigint[], $5::text[], $6::jsonb[])
+                INSERT INTO amp_jobs."KafkaOutbox" (shard, topic, tenant_id, tenant_seq, key, event_id, event)
+                SELECT * FROM unnest($1::smallint[], $2::text[], $3::uuid[], $4::bigint[], $5::text[], $6::text[], $7::json[])
                 """,
                 [
-                    _events.Select(e => Shard(e.Tenant.Id)).ToArray(), _events.Select(e => e.Topic).ToArray(), _events.Select(e => e.Tenant.Id).ToArray(),
-                    _events.Select(e => e.Number).ToArray(), _events.Select(e => e.Id).ToArray(),
-                    new NpgsqlParameter { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Jsonb, Value = _events.Select(e => e.Event).ToArray() },
+                    _rows.Select(row => Shard(row.TenantId)).ToArray(), _rows.Select(row => row.Topic).ToArray(), _rows.Select(row => row.TenantId).ToArray(),
+                    _rows.Select(row => row.Number).ToArray(), Sql.TextArray(_rows.Select(row => row.Key)), _rows.Select(row => row.Id).ToArray(),
+                    Sql.JsonArray(_rows.Select(row => row.Content)),
                 ],
                 cancellationToken);
         }
@@ -132,25 +154,31 @@ internal sealed class TenantLedger
     private void BeginDay(Tenant tenant)
     {
         var today = DateOnly.FromDateTime(Now.UtcDateTime);
-        if (tenant.Day >= today)
+        if (tenant.Day < today)
         {
-            return;
-        }
-
-        var used = tenant.UsedToday;
-        (tenant.Day, tenant.UsedToday) = (today, 0);
-        if (used > 0)
-        {
-            Tell(tenant.Id, JobTopics.QuotaReset, new JsonObject
+            tenant.Day = today;
+            if (tenant.UsedToday > 0)
             {
-                ["tenantId"] = tenant.Id.ToString(),
-                ["resetAt"] = Time(Now),
-                ["window"] = Window(),
-                ["previousUsage"] = new JsonObject { ["daily"] = used },
-                ["limits"] = new JsonObject { ["daily"] = tenant.Limits.Daily, ["queued"] = tenant.Limits.Queued, ["running"] = tenant.Limits.Running },
-                ["tier"] = tenant.Tier,
-            });
+                Reset(tenant.Id);
+            }
         }
+    }
+
+    /// <summary>Counts a tenant's jobs of the day anew, which its events tell.</summary>
+    public void Reset(Guid tenantId)
+    {
+        var tenant = _tenants[tenantId];
+        var used = tenant.UsedToday;
+        tenant.UsedToday = 0;
+        Tell(tenant.Id, JobTopics.QuotaReset, new JsonObject
+        {
+            ["tenantId"] = tenant.Id.ToString(),
+            ["resetAt"] = Time(Now),
+            ["window"] = Window(),
+            ["previousUsage"] = new JsonObject { ["daily"] = used },
+            ["limits"] = new JsonObject { ["daily"] = tenant.Limits.Daily, ["queued"] = tenant.Limits.Queued, ["running"] = tenant.Limits.Running },
+            ["tier"] = tenant.Tier,
+        });
     }
 
     /// <summary>The day that quotas count, from midnight to midnight in UTC.</summary>
@@ -173,4 +201,6 @@ internal sealed class TenantLedger
 
         public long Events { get; set; }
     }
+
+    private readonly record struct OutgoingRow(string Topic, Guid TenantId, long? Number, string? Key, string Id, string Content);
 }

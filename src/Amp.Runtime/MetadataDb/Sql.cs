@@ -49,6 +49,9 @@ internal static class Sql
     public static NpgsqlParameter Json(string? json) =>
         new() { NpgsqlDbType = NpgsqlDbType.Jsonb, Value = (object?)json ?? DBNull.Value };
 
+    public static NpgsqlParameter JsonArray(IEnumerable<string?> texts) =>
+        new() { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Json, Value = texts.ToArray() };
+
     public static NpgsqlParameter Text(string? text) =>
         new() { NpgsqlDbType = NpgsqlDbType.Text, Value = (object?)text ?? DBNull.Value };
 

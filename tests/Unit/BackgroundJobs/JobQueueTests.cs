@@ -16,13 +16,15 @@ public sealed class JobQueueTests(PostgresFixture postgres) : IAsyncLifetime
     private readonly Guid _worker = Guid.NewGuid();
     private TestDatabase _test = null!;
     private JobQueue _queue = null!;
+    private TenantsTable _tenants = null!;
 
     public async Task InitializeAsync()
     {
         _test = await postgres.CreateAsync();
-        _queue = new JobQueue(_test.Database);
+        _queue = new JobQueue(_test.Database, "job-events");
+        _tenants = new TenantsTable(_test.Database, "job-events");
         await _queue.InitializeAsync(autoMigrate: true, None);
-        await _queue.BeatAsync(_worker, None);
+        await _queue.BeatAsync(_worker);
     }
 
     public async Task DisposeAsync()
@@ -42,8 +44,8 @@ public sealed class JobQueueTests(PostgresFixture postgres) : IAsyncLifetime
     {
         var id = (await SubmitAsync(new JobSubmission(Tenant, "email.send", """{"to": "user@example.com", "template": "welcome"}""") { Priority = 5 }))[0].Id;
         var job = await ClaimOneAsync();
-        Assert.Equal((id, 1, 1L), (job.Id, job.Attempt, job.Lease));
-        Assert.Equal([id], await _queue.CompleteAsync([(id, job.Lease, """{"sent":true}""")], None));
+        Assert.Equal((id, 1, 1L), (job.Job.JobId, job.Job.Attempt, job.Lease));
+        Assert.Equal([id], (await _queue.ExchangeAsync(_worker, [new AttemptEnd(id, job.Lease, JobVerdict.Complete) { Result = """{"sent":true}""" }], [], _ => TimeSpan.Zero, None)).Ended);
 
         var events = await EventsAsync();
         Assert.Equal(["eventzr.jobs.enqueued.v1", "eventzr.jobs.started.v1", "eventzr.jobs.completed.v1"], events.Select(e => e.Text("type")));
@@ -59,7 +61,7 @@ public sealed class JobQueueTests(PostgresFixture postgres) : IAsyncLifetime
         });
         Assert.Equal(["1", "2", "3"], events.Select(e => e.Text("tenantseq")));
         Assert.Equal(["queued", "running", "completed"], events.Select(e => e.Data("status")));
-        Assert.Equal("""{"to": "user@example.com", "template": "welcome"}""", events[0].GetProperty("data").GetProperty("payload").GetRawText());
+        Assert.Equal("""{"to":"user@example.com","template":"welcome"}""", events[0].GetProperty("data").GetProperty("payload").GetRawText());
         Assert.Equal(_worker.ToString(), events[1].Data("workerId"));
         Assert.True(events[2].GetProperty("data").GetProperty("result").GetProperty("sent").GetBoolean());
     }
@@ -69,19 +71,19 @@ public sealed class JobQueueTests(PostgresFixture postgres) : IAsyncLifetime
     {
         var id = (await SubmitAsync(Job() with { MaxAttempts = 2 }))[0].Id;
         var first = await ClaimOneAsync();
-        Assert.True(await _queue.EndAttemptAsync(id, first.Lease, JobVerdict.Retry, Fault, TimeSpan.FromHours(1), None));
-        Assert.Equal((0, 0), await _queue.SweepAsync(None));
+        Assert.True(await _queue.EndAsync(first, JobVerdict.Retry, Fault, TimeSpan.FromHours(1)));
+        Assert.Equal((0, 0, 0), await _queue.SweepAsync(None));
         await DueAsync();
-        Assert.Equal((1, 0), await _queue.SweepAsync(None));
+        Assert.Equal((1, 0, 0), await _queue.SweepAsync(None));
         var second = await ClaimOneAsync();
-        Assert.Equal((2, 2L), (second.Attempt, second.Lease));
-        Assert.True(await _queue.EndAttemptAsync(id, second.Lease, JobVerdict.Retry, Fault, null, None));
+        Assert.Equal((2, 2L), (second.Job.Attempt, second.Lease));
+        Assert.True(await _queue.EndAsync(second, JobVerdict.Retry, Fault, null));
 
         Assert.Equal(1, await _queue.ReplayAsync([id], "operator", None));
         Assert.Equal(0, await _queue.ReplayAsync([id], "operator", None));
         var third = await ClaimOneAsync();
-        Assert.Equal((1, 3L), (third.Attempt, third.Lease));
-        Assert.True(await _queue.EndAttemptAsync(id, third.Lease, JobVerdict.GiveUp, Fault, null, None));
+        Assert.Equal((1, 3L), (third.Job.Attempt, third.Lease));
+        Assert.True(await _queue.EndAsync(third, JobVerdict.GiveUp, Fault, null));
         Assert.Equal(1, await _queue.PurgeAsync([id], "operator", None));
         Assert.Equal(0, await _queue.PurgeAsync([id], "operator", None));
 
@@ -101,16 +103,16 @@ public sealed class JobQueueTests(PostgresFixture postgres) : IAsyncLifetime
         var id = (await SubmitAsync(Job()))[0].Id;
         var lost = await ClaimOneAsync();
         await _test.ExecuteAsync("UPDATE amp_jobs.job_worker SET heartbeat_at = now() - interval '16 seconds'");
-        Assert.Equal((0, 1), await _queue.SweepAsync(None));
-        await _queue.BeatAsync(_worker, None);
+        Assert.Equal((0, 0, 1), await _queue.SweepAsync(None));
+        await _queue.BeatAsync(_worker);
         await DueAsync();
         await _queue.SweepAsync(None);
         var held = await ClaimOneAsync();
 
-        Assert.Empty(await _queue.CompleteAsync([(id, lost.Lease, null)], None));
-        Assert.False(await _queue.EndAttemptAsync(id, lost.Lease, JobVerdict.GiveUp, Fault, null, None));
-        Assert.Equal([id], await _queue.CompleteAsync([(id, held.Lease, null)], None));
-        Assert.Empty(await _queue.CompleteAsync([(id, held.Lease, null)], None));
+        Assert.Empty(await _queue.CompleteAsync(lost));
+        Assert.False(await _queue.EndAsync(lost, JobVerdict.GiveUp, Fault, null));
+        Assert.Equal([id], await _queue.CompleteAsync(held));
+        Assert.Empty(await _queue.CompleteAsync(held));
 
         Assert.Contains("lease_expired", (await EventsAsync()).Where(e => e.Text("type") == JobTopics.Failed).Select(e => e.Data("reason")));
     }
@@ -119,10 +121,10 @@ public sealed class JobQueueTests(PostgresFixture postgres) : IAsyncLifetime
     public async Task JobBeyondItsTimeLimit_IsTakenFromALiveWorker()
     {
         await SubmitAsync(Job());
-        await _queue.ClaimAsync(_worker, null, 1, TimeSpan.FromMilliseconds(1), None);
+        await _queue.ClaimAsync(_worker, 1, TimeSpan.FromMilliseconds(1));
         await Task.Delay(10);
 
-        Assert.Equal((0, 1), await _queue.SweepAsync(None));
+        Assert.Equal((0, 0, 1), await _queue.SweepAsync(None));
 
         Assert.Equal("timeout", (await EventsAsync())[^1].Data("reason"));
     }
@@ -131,14 +133,14 @@ public sealed class JobQueueTests(PostgresFixture postgres) : IAsyncLifetime
     public async Task GivenBackOrSnoozed_UsesNoAttempt()
     {
         var id = (await SubmitAsync(Job()))[0].Id;
-        await _queue.EndAttemptAsync(id, (await ClaimOneAsync()).Lease, JobVerdict.GiveBack, null, null, None);
+        await _queue.EndAsync(await ClaimOneAsync(), JobVerdict.GiveBack);
         var again = await ClaimOneAsync();
-        Assert.Equal((1, 2L), (again.Attempt, again.Lease));
-        await _queue.EndAttemptAsync(id, again.Lease, JobVerdict.Snooze, null, TimeSpan.FromHours(1), None);
+        Assert.Equal((1, 2L), (again.Job.Attempt, again.Lease));
+        await _queue.EndAsync(again, JobVerdict.Snooze, null, TimeSpan.FromHours(1));
 
-        Assert.Empty(await _queue.ClaimAsync(_worker, null, 1, TimeSpan.FromMinutes(1), None));
+        Assert.Empty(await _queue.ClaimAsync(_worker, 1));
         await DueAsync();
-        Assert.Equal(1, (await ClaimOneAsync()).Attempt);
+        Assert.Equal(1, (await ClaimOneAsync()).Job.Attempt);
     }
 
     [ToolFact("postgres")]
@@ -150,7 +152,7 @@ public sealed class JobQueueTests(PostgresFixture postgres) : IAsyncLifetime
 
         var states = await _queue.CancelAsync([waiting, running, Guid.NewGuid()], "user", "not wanted any more", None);
         Assert.Equal(("cancelled", "running", 2), (states[waiting], states[running], states.Count));
-        Assert.True(await _queue.EndAttemptAsync(running, job.Lease, JobVerdict.Retry, Fault, null, None));
+        Assert.True(await _queue.EndAsync(job, JobVerdict.Retry, Fault, null));
 
         Assert.Equal(["cancelled", "cancelled"], await _test.Database.RunAsync("reading", c => c.QueryAsync("SELECT state FROM amp_jobs.job", [], r => r.GetString(0), None), null, None));
     }
@@ -159,17 +161,17 @@ public sealed class JobQueueTests(PostgresFixture postgres) : IAsyncLifetime
     public async Task Claim_TakesTheMostUrgentFirst_AndNoMoreOfATenantThanItMayRun()
     {
         var other = Guid.NewGuid();
-        await _queue.SetLimitsAsync(Tenant, "small", TenantLimits.Default with { Running = 2 }, None);
+        await _tenants.SetLimitsAsync(Tenant, "small", TenantLimits.Default with { Running = 2 }, None);
         await SubmitAsync([.. Enumerable.Range(0, 5).Select(i => Job() with { Priority = (short)i })]);
         await SubmitAsync(Job() with { TenantId = other, Priority = 1 });
 
-        var claimed = await _queue.ClaimAsync(_worker, null, 10, TimeSpan.FromMinutes(1), None);
+        var claimed = await _queue.ClaimAsync(_worker, 10);
 
-        Assert.Equal([(Tenant, (short)4), (Tenant, (short)3), (other, (short)1)], claimed.Select(job => (job.TenantId, job.Priority)));
-        Assert.Empty(await _queue.ClaimAsync(_worker, null, 10, TimeSpan.FromMinutes(1), None));
-        await _queue.CompleteAsync([(claimed[0].Id, claimed[0].Lease, null)], None);
-        Assert.Single(await _queue.ClaimAsync(_worker, ["job.test"], 10, TimeSpan.FromMinutes(1), None));
-        Assert.Empty(await _queue.ClaimAsync(_worker, ["job.other"], 10, TimeSpan.FromMinutes(1), None));
+        Assert.Equal([(Tenant, 4), (Tenant, 3), (other, 1)], claimed.Select(job => (job.Job.TenantId, job.Job.Priority)));
+        Assert.Empty(await _queue.ClaimAsync(_worker, 10));
+        await _queue.CompleteAsync(claimed[0]);
+        Assert.Single(await _queue.ClaimAsync(_worker, 10, null, "job.t%"));
+        Assert.Empty(await _queue.ClaimAsync(_worker, 10, null, "job.other"));
     }
 
     [ToolFact("postgres")]
@@ -187,7 +189,7 @@ public sealed class JobQueueTests(PostgresFixture postgres) : IAsyncLifetime
     [ToolFact("postgres")]
     public async Task FiftySubmitters_AtTheEdgeOfTheQuota_GetExactlyWhatIsLeft_AndItIsToldOnce()
     {
-        await _queue.SetLimitsAsync(Tenant, "small", TenantLimits.Default with { Daily = 30 }, None);
+        await _tenants.SetLimitsAsync(Tenant, "small", TenantLimits.Default with { Daily = 30 }, None);
 
         var outcomes = await Task.WhenAll(Enumerable.Range(0, 50).Select(async _ =>
         {
@@ -210,7 +212,7 @@ public sealed class JobQueueTests(PostgresFixture postgres) : IAsyncLifetime
     [ToolFact("postgres")]
     public async Task Batch_BeyondAQuota_QueuesNothing()
     {
-        await _queue.SetLimitsAsync(Tenant, "small", TenantLimits.Default with { Queued = 3, Payload = 20 }, None);
+        await _tenants.SetLimitsAsync(Tenant, "small", TenantLimits.Default with { Queued = 3, Payload = 20 }, None);
 
         var queued = await Assert.ThrowsAsync<AmpException>(() => SubmitAsync(Job(), Job(), Job(), Job()));
         var payload = await Assert.ThrowsAsync<AmpException>(() => SubmitAsync(Job() with { Payload = """{"text":"more than twenty bytes"}""" }));
@@ -223,7 +225,7 @@ public sealed class JobQueueTests(PostgresFixture postgres) : IAsyncLifetime
     [ToolFact("postgres")]
     public async Task NewDay_ResetsTheDailyCount_AndTellsIt()
     {
-        await _queue.SetLimitsAsync(Tenant, "small", TenantLimits.Default with { Daily = 1 }, None);
+        await _tenants.SetLimitsAsync(Tenant, "small", TenantLimits.Default with { Daily = 1 }, None);
         await SubmitAsync(Job());
         await _test.ExecuteAsync("UPDATE amp_jobs.job_tenant SET day = day - 1");
 
@@ -239,12 +241,12 @@ public sealed class JobQueueTests(PostgresFixture postgres) : IAsyncLifetime
     {
         await SubmitAsync(Job(), Job());
         var running = await ClaimOneAsync();
-        await _queue.SetSuspendedAsync(Tenant, isSuspended: true, None);
+        await _tenants.SetStatusAsync(Tenant, "suspended", None);
 
         Assert.Equal("TenantSuspended", (await Assert.ThrowsAsync<AmpException>(() => SubmitAsync(Job()))).ErrorCode);
-        Assert.Empty(await _queue.ClaimAsync(_worker, null, 1, TimeSpan.FromMinutes(1), None));
-        Assert.Single(await _queue.CompleteAsync([(running.Id, running.Lease, null)], None));
-        await _queue.SetSuspendedAsync(Tenant, isSuspended: false, None);
+        Assert.Empty(await _queue.ClaimAsync(_worker, 1));
+        Assert.Single(await _queue.CompleteAsync(running));
+        await _tenants.SetStatusAsync(Tenant, "active", None);
         await ClaimOneAsync();
     }
 
@@ -271,7 +273,7 @@ public sealed class JobQueueTests(PostgresFixture postgres) : IAsyncLifetime
         Guid[] tenants = [Tenant, Guid.NewGuid(), Guid.NewGuid()];
         foreach (var tenant in tenants)
         {
-            await _queue.SetLimitsAsync(tenant, "busy", TenantLimits.Default with { Running = 4, Queued = 60 }, None);
+            await _tenants.SetLimitsAsync(tenant, "busy", TenantLimits.Default with { Running = 4, Queued = 60 }, None);
         }
 
         var submitted = new ConcurrentBag<Guid>();
@@ -282,7 +284,7 @@ public sealed class JobQueueTests(PostgresFixture postgres) : IAsyncLifetime
             var worker = Guid.NewGuid();
             for (var step = 0; step < 60; step++)
             {
-                await _queue.BeatAsync(worker, None);
+                await _queue.BeatAsync(worker);
                 switch (random.Next(8))
                 {
                     case 0 or 1:
@@ -310,16 +312,16 @@ public sealed class JobQueueTests(PostgresFixture postgres) : IAsyncLifetime
                         await _queue.ReplayAsync([some, .. submitted.Take(5)], "whim", None);
                         break;
                     default:
-                        var jobs = await _queue.ClaimAsync(worker, null, random.Next(1, 5), TimeSpan.FromMinutes(1), None);
-                        var done = jobs.Where(_ => random.Next(3) > 0).Select(job => (job.Id, job.Lease, (string?)null)).ToList();
-                        foreach (var id in await _queue.CompleteAsync(done, None))
+                        var jobs = await _queue.ClaimAsync(worker, random.Next(1, 5));
+                        var done = jobs.Where(_ => random.Next(3) > 0).ToList();
+                        foreach (var id in await _queue.CompleteAsync(done))
                         {
                             completed.Add(id);
                         }
 
-                        foreach (var job in jobs.Where(job => done.All(other => other.Id != job.Id)))
+                        foreach (var job in jobs.Except(done))
                         {
-                            await _queue.EndAttemptAsync(job.Id, job.Lease, (JobVerdict)random.Next(5), Fault, TimeSpan.Zero, None);
+                            await _queue.EndAsync(job, (JobVerdict)random.Next(1, 6), Fault, TimeSpan.Zero);
                         }
 
                         break;
@@ -336,12 +338,12 @@ public sealed class JobQueueTests(PostgresFixture postgres) : IAsyncLifetime
 
     private Task<IReadOnlyList<SubmittedJob>> SubmitAsync(params JobSubmission[] jobs) => _queue.SubmitAsync(jobs, None);
 
-    private async Task<ClaimedJob> ClaimOneAsync() => Assert.Single(await _queue.ClaimAsync(_worker, null, 1, TimeSpan.FromMinutes(1), None));
+    private async Task<ClaimedJob> ClaimOneAsync() => Assert.Single(await _queue.ClaimAsync(_worker, 1));
 
     /// <summary>Lets every pause be over.</summary>
     private Task<int> DueAsync() => _test.ExecuteAsync("UPDATE amp_jobs.job SET run_at = now() - interval '1 second' WHERE run_at > now()");
 
     private async Task<List<JsonElement>> EventsAsync() => await _test.Database.RunAsync(
         "reading events",
-        c => c.QueryAsync("""SELECT event::text FROM amp_jobs."KafkaOutbox" ORDER BY id""", [], r => JsonDocument.Parse(r.GetString(0)).RootElement, None), null, None);
+        c => c.QueryAsync("""SELECT event::text FROM amp_jobs."KafkaOutbox" WHERE tenant_seq IS NOT NULL ORDER BY id""", [], r => JsonDocument.Parse(r.GetString(0)).RootElement, None), null, None);
 }

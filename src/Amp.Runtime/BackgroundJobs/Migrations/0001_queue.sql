@@ -14,20 +14,24 @@ CREATE TABLE amp_jobs.job_tenant (
     used_today    INTEGER NOT NULL DEFAULT 0 CHECK (used_today >= 0),
     queued        INTEGER NOT NULL DEFAULT 0 CHECK (queued >= 0),
     running       INTEGER NOT NULL DEFAULT 0 CHECK (running >= 0),
-    event_seq     BIGINT NOT NULL DEFAULT 0
+    event_seq     BIGINT NOT NULL DEFAULT 0,
+    changed_at    TIMESTAMPTZ NOT NULL DEFAULT '-infinity' -- of the last message of another service that changed it
 ) WITH (fillfactor = 50);
 
--- lease is the fence: it rises with every claim and never goes back, while attempt does when a job is given back.
+-- lease is the fence: it rises with every claim and never goes back, while attempt does when a job is given back. ordinal is the order
+-- of jobs with the same key: it is drawn while the tenant is locked, so its order is that of commits.
 CREATE TABLE amp_jobs.job (
     id               UUID PRIMARY KEY,
-    tenant_id        UUID NOT NULL REFERENCES amp_jobs.job_tenant (tenant_id),
+    ordinal          BIGINT GENERATED ALWAYS AS IDENTITY,
+    tenant_id        UUID NOT NULL,
     type             TEXT NOT NULL,
     key              TEXT,
     priority         SMALLINT NOT NULL,
-    payload          JSONB NOT NULL,
+    payload          JSON NOT NULL,
     state            TEXT NOT NULL
         CHECK (state IN ('queued', 'running', 'retrying', 'completed', 'failed', 'deadlettered', 'cancelled')),
     run_at           TIMESTAMPTZ NOT NULL,
+    dispatched_at    TIMESTAMPTZ, -- when its message was written to the outbox; null while none was since it was queued
     attempt          INTEGER NOT NULL DEFAULT 0 CHECK (attempt >= 0),
     max_attempts     INTEGER NOT NULL CHECK (max_attempts >= 1),
     lease            BIGINT NOT NULL DEFAULT 0,
@@ -36,16 +40,19 @@ CREATE TABLE amp_jobs.job (
     cancel_requested BOOLEAN NOT NULL DEFAULT FALSE,
     idem_key         TEXT,
     replays          INTEGER NOT NULL DEFAULT 0,
-    last_error       JSONB,
-    result           JSONB,
+    last_error       JSON,
+    result           JSON,
     created_at       TIMESTAMPTZ NOT NULL DEFAULT now(),
     started_at       TIMESTAMPTZ,
-    finished_at      TIMESTAMPTZ,
-    CONSTRAINT job_idempotency_unique UNIQUE (tenant_id, idem_key)
+    finished_at      TIMESTAMPTZ
 ) WITH (fillfactor = 70);
+CREATE UNIQUE INDEX job_idempotency ON amp_jobs.job (tenant_id, idem_key) WHERE idem_key IS NOT NULL;
 CREATE INDEX job_queued ON amp_jobs.job (priority DESC, run_at, id) WHERE state = 'queued';
+CREATE INDEX job_undispatched ON amp_jobs.job (run_at) WHERE state = 'queued' AND dispatched_at IS NULL;
+CREATE INDEX job_keyed ON amp_jobs.job (tenant_id, key, ordinal) WHERE key IS NOT NULL AND state IN ('queued', 'running');
 CREATE INDEX job_retrying ON amp_jobs.job (run_at) WHERE state = 'retrying';
 CREATE INDEX job_running ON amp_jobs.job (worker_id) WHERE state = 'running';
+CREATE INDEX job_finished ON amp_jobs.job (finished_at) WHERE finished_at IS NOT NULL;
 
 CREATE TABLE amp_jobs.job_error (
     job_id  UUID NOT NULL REFERENCES amp_jobs.job (id) ON DELETE CASCADE,
@@ -63,25 +70,26 @@ CREATE TABLE amp_jobs.job_dlq (
     tenant_id UUID NOT NULL,
     type      TEXT NOT NULL,
     reason    TEXT NOT NULL,
-    error     JSONB NOT NULL,
+    error     JSON NOT NULL,
     attempts  INTEGER NOT NULL,
     dead_at   TIMESTAMPTZ NOT NULL
 );
 CREATE INDEX job_dlq_tenant ON amp_jobs.job_dlq (tenant_id, dead_at);
 
--- An event of each change of state, written with it; a relay sends and deletes them.
+-- An event of each change of state, and a message for the workers of each job that is to run, written with it; a relay sends and
+-- deletes them. One index, since each row is written once, read once and deleted.
 CREATE TABLE amp_jobs."KafkaOutbox" (
-    id         BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id         BIGINT GENERATED ALWAYS AS IDENTITY,
     shard      SMALLINT NOT NULL,
     topic      TEXT NOT NULL,
     tenant_id  UUID NOT NULL,
-    tenant_seq BIGINT NOT NULL,
-    event_id   TEXT NOT NULL UNIQUE,
-    event      JSONB NOT NULL,
+    tenant_seq BIGINT, -- dense over the events of a tenant; null for a message to workers
+    key        TEXT,   -- the message's; null for the tenant's id
+    event_id   TEXT NOT NULL,
+    event      JSON NOT NULL,
     created_at TIMESTAMPTZ NOT NULL DEFAULT now(),
-    UNIQUE (tenant_id, tenant_seq)
-);
-CREATE INDEX outbox_shard_order ON amp_jobs."KafkaOutbox" (shard, id);
+    PRIMARY KEY (shard, id)
+) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 
 -- Who sends the events of a share of the tenants. Whoever takes a share raises its epoch, and what an owner of an earlier one deletes
 -- does not count.
@@ -98,9 +106,9 @@ CREATE TABLE amp_jobs.outbox_dead (
     id         BIGINT PRIMARY KEY,
     topic      TEXT NOT NULL,
     tenant_id  UUID NOT NULL,
-    tenant_seq BIGINT NOT NULL,
-    event_id   TEXT NOT NULL UNIQUE,
-    event      JSONB NOT NULL,
+    tenant_seq BIGINT,
+    event_id   TEXT NOT NULL,
+    event      JSON NOT NULL,
     error      TEXT NOT NULL,
     created_at TIMESTAMPTZ NOT NULL,
     parked_at  TIMESTAMPTZ NOT NULL DEFAULT now()
@@ -113,11 +121,32 @@ CREATE TABLE amp_jobs.quota_notice (
     PRIMARY KEY (tenant_id, quota, window_start)
 );
 
+-- What was consumed of other services' topics, so that nothing counts twice, and what could not be understood.
+CREATE TABLE amp_jobs.inbox (
+    source   TEXT NOT NULL,
+    event_id TEXT NOT NULL,
+    seen_at  TIMESTAMPTZ NOT NULL DEFAULT now(),
+    PRIMARY KEY (source, event_id)
+);
+CREATE INDEX inbox_seen ON amp_jobs.inbox (seen_at);
+CREATE TABLE amp_jobs.inbox_dead (
+    topic     TEXT NOT NULL,
+    partition INTEGER NOT NULL,
+    "offset"  BIGINT NOT NULL,
+    message   BYTEA NOT NULL,
+    error     TEXT NOT NULL,
+    seen_at   TIMESTAMPTZ NOT NULL DEFAULT now(),
+    PRIMARY KEY (topic, partition, "offset")
+);
+
 -- A worker process. Its heartbeat speaks for all its jobs.
 CREATE TABLE amp_jobs.job_worker (
     worker_id    UUID PRIMARY KEY,
     host         TEXT NOT NULL,
     pid          INTEGER NOT NULL,
+    pool_size    INTEGER NOT NULL DEFAULT 1,
+    types        TEXT[] NOT NULL DEFAULT '{}', -- patterns of the types that it has handlers for
+    status       JSON, -- what it counted, for people to look at
     started_at   TIMESTAMPTZ NOT NULL DEFAULT now(),
     heartbeat_at TIMESTAMPTZ NOT NULL DEFAULT now()
 );
