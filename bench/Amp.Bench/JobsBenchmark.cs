@@ -1,5 +1,7 @@
+using System.Collections.Concurrent;
 using System.CommandLine;
 using System.Diagnostics;
+using System.Globalization;
 using Amp.BackgroundJobs;
 using Amp.Events;
 using Amp.Hosting;
@@ -9,48 +11,143 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace Amp.Bench;
 
 /// <summary>
-/// <c>jobs</c>: what the queue of background jobs takes: submitting, claiming and completing in batches, and sending the events of all
-/// that to a broker. Database and broker are on the same machine; each step runs alone.
+/// <c>jobs</c>: what background jobs cost: each part of the queue alone, all of it from submission to the last event, and how long a job
+/// waits for its handler. Database and broker are on the same machine; handlers do nothing.
 /// </summary>
 internal static class JobsBenchmark
 {
     private const int Batch = 500;
+    private const int Rate = 300;
+    private const string Payload = """{"text":"a payload of an ordinary size, not much longer than this"}""";
 
     public static Command Create()
     {
         var count = new Option<int>("--count") { Description = "Jobs.", DefaultValueFactory = _ => 100_000 };
         var tenants = new Option<int>("--tenants") { Description = "Tenants they belong to.", DefaultValueFactory = _ => 100 };
-        var command = new Command("jobs", "Background jobs: submitting, claiming, completing, sending their events.") { count, tenants };
-        command.SetAction((arguments, cancellationToken) => RunAsync(arguments.GetValue(count), arguments.GetValue(tenants), cancellationToken));
+        var parts = new Option<bool>("--parts") { Description = "Also each part alone.", DefaultValueFactory = _ => true };
+        var command = new Command("jobs", "Background jobs: submitting, running, sending their events, and how long they wait.") { count, tenants, parts };
+        command.SetAction(async (arguments, cancellationToken) =>
+        {
+            if (arguments.GetValue(parts))
+            {
+                await RunPartsAsync(arguments.GetValue(count), arguments.GetValue(tenants), cancellationToken);
+            }
+
+            await RunWholeAsync(arguments.GetValue(count), arguments.GetValue(tenants), cancellationToken);
+        });
         return command;
     }
 
-    private static async Task RunAsync(int count, int tenants, CancellationToken cancellationToken)
+    private static async Task RunWholeAsync(int count, int tenants, CancellationToken cancellationToken)
     {
         using var folder = new BenchFolder();
         await using var deployment = await AmpDeployment.OpenSoloAsync(folder.Path, NullLoggerFactory.Instance, cancellationToken);
-        await using var broker = await DevBroker.StartAsync(
-            new DevBrokerOptions { Topics = [.. new[] { "job-events", JobTopics.Enqueued, JobTopics.Started, JobTopics.Completed }.Select(topic => new DevBrokerTopic(topic, 16))] },
-            cancellationToken: cancellationToken);
-        var queue = new JobQueue(deployment.Database, "job-events");
+        await using var broker = await StartBrokerAsync(cancellationToken);
+        var kafka = new KafkaEventOptions { Brokers = [broker.BootstrapServers], Topic = JobTopics.Work };
+        var queue = new JobQueue(deployment.Database, JobTopics.Work);
         await queue.InitializeAsync(autoMigrate: true, cancellationToken);
-        var tenantsTable = new TenantsTable(deployment.Database, "job-events");
+        var ids = await AddTenantsAsync(deployment.Database, tenants, count, cancellationToken);
+        var probe = new Probe();
+        var handlers = new JobHandlers();
+        handlers.Set("job.*", probe);
+        await using var relay = new OutboxRelay(new OutboxTable(deployment.Database), kafka, TimeProvider.System, NullLogger.Instance);
+        var feed = new JobFeed(kafka, "job-workers", (_, _) => Task.CompletedTask, TimeProvider.System, NullLogger.Instance);
+        await using var worker = new JobWorker(deployment.Database, queue, feed, JobTopics.Work, handlers, new JobWorkerOptions(), TimeProvider.System, NullLogger.Instance);
+        Table.WriteConditions($"jobs: {count} jobs of {tenants} tenants from submission to the last event; broker, database, relay and worker on this machine");
+
+        // A first few, so that everything is compiled, joined and connected.
+        await SubmitAsync(queue, ids, 2_000, cancellationToken);
+        await DoneAsync(deployment.Database, cancellationToken);
+        var clock = Stopwatch.StartNew();
+        await SubmitAsync(queue, ids, count, cancellationToken);
+        var submitted = clock.Elapsed;
+        await DoneAsync(deployment.Database, cancellationToken);
+        Table.Write("end to end", $"{count / clock.Elapsed.TotalSeconds:0} jobs a second; submitted in {submitted.TotalSeconds:0.0} s, all done and told after {clock.Elapsed.TotalSeconds:0.0} s");
+
+        probe.Waits.Clear();
+        using var timer = new PeriodicTimer(TimeSpan.FromSeconds(1.0 / Rate * 3));
+        for (var i = 0; i < Rate * 10; i += 3)
+        {
+            await timer.WaitForNextTickAsync(cancellationToken);
+            for (var n = 0; n < 3; n++)
+            {
+                _ = queue.SubmitAsync(
+                    [new JobSubmission(ids[(i + n) % tenants], "job.bench", $$"""{"at":{{Stopwatch.GetTimestamp().ToString(CultureInfo.InvariantCulture)}}}""")], cancellationToken);
+            }
+        }
+
+        await DoneAsync(deployment.Database, cancellationToken);
+        var waits = probe.Waits.Order().ToArray();
+        Table.Write(
+            $"submission to handler, {Rate}/s", $"p50 {waits[waits.Length / 2]:0.0} ms, p95 {waits[waits.Length * 95 / 100]:0.0} ms, p99 {waits[waits.Length * 99 / 100]:0.0} ms ({waits.Length} jobs)");
+    }
+
+    private static Task<DevBroker> StartBrokerAsync(CancellationToken cancellationToken) => DevBroker.StartAsync(
+        new DevBrokerOptions { Topics = [.. JobTopics.Events.Append(JobTopics.Work).Select(topic => new DevBrokerTopic(topic, 16))] }, cancellationToken: cancellationToken);
+
+    private static async Task<Guid[]> AddTenantsAsync(MetadataDatabase database, int tenants, int count, CancellationToken cancellationToken)
+    {
+        var table = new TenantsTable(database, JobTopics.Work);
         Guid[] ids = [.. Enumerable.Range(0, tenants).Select(_ => Guid.NewGuid())];
         foreach (var id in ids)
         {
-            await tenantsTable.SetLimitsAsync(id, "bench", new TenantLimits(count, count, count, 1 << 20), cancellationToken);
+            await table.SetLimitsAsync(id, "bench", new TenantLimits(10 * count, 10 * count, count, 1 << 20), cancellationToken);
         }
 
+        return ids;
+    }
+
+    private static async Task SubmitAsync(JobQueue queue, Guid[] tenants, int count, CancellationToken cancellationToken)
+    {
+        for (var i = 0; i < count; i += Batch)
+        {
+            await queue.SubmitAsync([.. Enumerable.Range(i, Math.Min(Batch, count - i)).Select(n => new JobSubmission(tenants[n % tenants.Length], "job.bench", Payload))], cancellationToken);
+        }
+    }
+
+    private static async Task DoneAsync(MetadataDatabase database, CancellationToken cancellationToken)
+    {
+        while (await database.RunAsync(
+            "counting",
+            c => c.ScalarAsync<bool>(
+                """
+                SELECT EXISTS (SELECT 1 FROM amp_jobs."KafkaOutbox") OR EXISTS (SELECT 1 FROM amp_jobs.job_tenant WHERE queued > 0 OR running > 0)
+                """, [], cancellationToken),
+            null, cancellationToken))
+        {
+            await Task.Delay(50, cancellationToken);
+        }
+    }
+
+    private sealed class Probe : IJobHandler
+    {
+        public ConcurrentBag<double> Waits { get; } = [];
+
+        public Task<AmpJobAnswer> HandleAsync(JobContext context, CancellationToken cancellationToken)
+        {
+            if (context.Job.PayloadJson.StartsWith("""{"at":""", StringComparison.Ordinal))
+            {
+                Waits.Add(Stopwatch.GetElapsedTime((long)context.Job.Payload["at"]!).TotalMilliseconds);
+            }
+
+            return Task.FromResult(AmpJobAnswer.Complete());
+        }
+    }
+
+    private static async Task RunPartsAsync(int count, int tenants, CancellationToken cancellationToken)
+    {
+        using var folder = new BenchFolder();
+        await using var deployment = await AmpDeployment.OpenSoloAsync(folder.Path, NullLoggerFactory.Instance, cancellationToken);
+        await using var broker = await StartBrokerAsync(cancellationToken);
+        var queue = new JobQueue(deployment.Database, JobTopics.Work);
+        await queue.InitializeAsync(autoMigrate: true, cancellationToken);
+        var ids = await AddTenantsAsync(deployment.Database, tenants, count, cancellationToken);
         var worker = Guid.NewGuid();
-        await queue.BeatAsync(new JobWorkerBeat(worker, 1, [], null), cancellationToken);
+        await deployment.Database.RunAsync("beating", c => Task.FromResult(JobQueue.Beat(c, new JobWorkerBeat(worker, 1, [], null))), null, cancellationToken);
         Table.WriteConditions($"jobs: {count} jobs of {tenants} tenants, in batches of {Batch}");
 
         var clock = Stopwatch.StartNew();
-        for (var i = 0; i < count; i += Batch)
-        {
-            await queue.SubmitAsync([.. Enumerable.Range(i, Batch).Select(n => new JobSubmission(ids[n % tenants], "job.bench", """{"text":"a payload of an ordinary size, not much longer than this"}"""))], cancellationToken);
-        }
-
+        await SubmitAsync(queue, ids, count, cancellationToken);
         Table.Write("submitted", $"{count / clock.Elapsed.TotalSeconds:0} a second");
         clock.Restart();
         var done = 0;
@@ -60,7 +157,7 @@ internal static class JobsBenchmark
             var candidates = await queue.FindClaimableAsync(null, Batch, quiet: null, cancellationToken);
             var exchange = await queue.ExchangeAsync(worker, ends, candidates, _ => TimeSpan.FromMinutes(5), cancellationToken);
             ends = [.. exchange.Claimed.Select(job => new AttemptEnd(job.Job.JobId, job.Lease, JobVerdict.Complete))];
-            await queue.BeatAsync(new JobWorkerBeat(worker, 1, [], null), cancellationToken);
+            await deployment.Database.RunAsync("beating", c => Task.FromResult(JobQueue.Beat(c, new JobWorkerBeat(worker, 1, [], null))), null, cancellationToken);
             done += exchange.Ended.Count;
         }
         while (ends.Count > 0);

@@ -13,7 +13,7 @@ namespace Amp.BackgroundJobs;
 /// <param name="Data">A JSON object, for the handler.</param>
 internal sealed record JobMessage(Guid Id, string Type, Guid TenantId, string AccountId, string Data)
 {
-    /// <summary>The header of messages whose job is in the queue.</summary>
+    /// <summary>The header of messages whose job is in the queue: its number.</summary>
     public const string QueuedHeader = "amp-queued";
 
     private const int MaxNameLength = 256;

@@ -39,10 +39,10 @@ internal sealed partial class JobQueue
     /// <param name="workerId">The worker, which beats.</param>
     /// <param name="ends">Attempts of its own that are over.</param>
     /// <param name="candidates">Jobs to take, the most urgent first.</param>
-    /// <param name="timeLimit">How long a job of a type may run.</param>
+    /// <param name="timeLimit">How long a job of a type may run; null for a type that the worker has no handler for, which is left where it is.</param>
     /// <param name="cancellationToken">Gives up; the outcome is unknown then. Repeating the ends is safe; what was claimed is given up when its time is over.</param>
     public Task<JobExchange> ExchangeAsync(
-        Guid workerId, IReadOnlyList<AttemptEnd> ends, IReadOnlyCollection<Guid> candidates, Func<string, TimeSpan> timeLimit, CancellationToken cancellationToken) =>
+        Guid workerId, IReadOnlyList<AttemptEnd> ends, IReadOnlyCollection<Guid> candidates, Func<string, TimeSpan?> timeLimit, CancellationToken cancellationToken) =>
         ChangeAsync("claiming and ending jobs", [.. ends.Select(end => end.Id), .. candidates], async (connection, ledger) =>
         {
             var ended = await EndAsync(connection, ledger, ends, cancellationToken);
@@ -71,36 +71,51 @@ internal sealed partial class JobQueue
             },
             null, cancellationToken);
 
-    /// <summary>Makes a worker known, or says that it is alive.</summary>
+    /// <summary>Makes a worker known, or says that it is alive. Blocks, so that it depends on no thread but the caller's.</summary>
     /// <returns>Which of its running jobs shall be cancelled.</returns>
-    public Task<List<Guid>> BeatAsync(JobWorkerBeat beat, CancellationToken cancellationToken) =>
-        database.RunAsync(
-            "sending a heartbeat",
-            connection => connection.QueryAsync(
-                """
-                WITH beat AS (
-                    INSERT INTO amp_jobs.job_worker (worker_id, host, pid, pool_size, types, status, heartbeat_at) VALUES ($1, $2, $3, $4, $5, $6, clock_timestamp())
-                    ON CONFLICT (worker_id) DO UPDATE SET heartbeat_at = clock_timestamp(), types = EXCLUDED.types, status = EXCLUDED.status)
-                SELECT id FROM amp_jobs.job WHERE worker_id = $1 AND state = 'running' AND cancel_requested
-                """,
-                [beat.WorkerId, Environment.MachineName, Environment.ProcessId, beat.PoolSize, beat.Types.ToArray(), Sql.Json(beat.Status)], r => r.GetGuid(0), cancellationToken),
-            null, cancellationToken);
+    public static List<Guid> Beat(NpgsqlConnection connection, JobWorkerBeat beat)
+    {
+        using var command = connection.Command(
+            """
+            WITH beat AS (
+                INSERT INTO amp_jobs.job_worker (worker_id, host, pid, pool_size, types, status, heartbeat_at) VALUES ($1, $2, $3, $4, $5, $6, clock_timestamp())
+                ON CONFLICT (worker_id) DO UPDATE SET heartbeat_at = clock_timestamp(), types = EXCLUDED.types, status = EXCLUDED.status)
+            SELECT id FROM amp_jobs.job WHERE worker_id = $1 AND state = 'running' AND cancel_requested
+            """,
+            beat.WorkerId, Environment.MachineName, Environment.ProcessId, beat.PoolSize, beat.Types.ToArray(), Sql.JsonText(beat.Status));
+        using var reader = command.ExecuteReader();
+        var cancelled = new List<Guid>();
+        while (reader.Read())
+        {
+            cancelled.Add(reader.GetGuid(0));
+        }
+
+        return cancelled;
+    }
 
     /// <summary>Takes a worker off the list; jobs that it still has are tried again at the next sweep.</summary>
     public Task ResignAsync(Guid workerId, CancellationToken cancellationToken) => database.RunAsync(
         "resigning", connection => connection.ExecuteAsync("DELETE FROM amp_jobs.job_worker WHERE worker_id = $1", [workerId], cancellationToken), null, cancellationToken);
 
+    /// <summary>Jobs that a worker has without knowing: the answer to its claim was lost.</summary>
+    public async Task<IReadOnlyList<ClaimedJob>> FindUnknownAsync(Guid workerId, IReadOnlyCollection<Guid> known, CancellationToken cancellationToken) =>
+        [.. (await database.RunAsync(
+            "looking for claimed jobs",
+            connection => connection.QueryAsync(
+                $"SELECT {JobRow.Columns} FROM amp_jobs.job WHERE worker_id = $1 AND state = 'running' AND id <> ALL($2)", [workerId, known.ToArray()], JobRow.Read, cancellationToken),
+            null, cancellationToken)).Select(job => new ClaimedJob(job.ToJob(), job.Lease))];
+
     private static async Task<(IReadOnlyList<ClaimedJob> Claimed, IReadOnlyList<Guid> Held)> ClaimAsync(
-        NpgsqlConnection connection, TenantLedger ledger, Guid workerId, IReadOnlyCollection<Guid> candidates, Func<string, TimeSpan> timeLimit, CancellationToken cancellationToken)
+        NpgsqlConnection connection, TenantLedger ledger, Guid workerId, IReadOnlyCollection<Guid> candidates, Func<string, TimeSpan?> timeLimit, CancellationToken cancellationToken)
     {
         var open = await ReadAsync(connection, candidates, "state = 'queued' AND run_at <= now()", cancellationToken);
         var blocked = await BlockedAsync(connection, open.Values, cancellationToken);
-        var (taken, held) = (new List<JobRow>(), new List<Guid>());
+        var (taken, limits, held) = (new List<JobRow>(), new List<TimeSpan>(), new List<Guid>());
         var keys = new HashSet<(Guid, string)>();
         foreach (var job in candidates.Select(id => open.GetValueOrDefault(id)).OfType<JobRow>())
         {
             var tenant = ledger[job.TenantId];
-            if (tenant.Status != "active")
+            if (tenant.Status != "active" || timeLimit(job.Type) is not { } limit)
             {
                 continue;
             }
@@ -113,6 +128,7 @@ internal sealed partial class JobQueue
 
             (tenant.Running, tenant.Queued) = (tenant.Running + 1, tenant.Queued - 1);
             taken.Add(job);
+            limits.Add(limit);
         }
 
         var claimed = taken.Count == 0 ? [] : await connection.QueryAsync(
@@ -120,7 +136,7 @@ internal sealed partial class JobQueue
             UPDATE amp_jobs.job SET state = 'running', attempt = attempt + 1, lease = lease + 1, worker_id = $2, started_at = now(), deadline_at = now() + n.time_limit
             FROM unnest($1::uuid[], $3::interval[]) AS n(taken, time_limit) WHERE id = n.taken RETURNING {JobRow.ColumnsOf("job")}
             """,
-            [taken.Select(job => job.Id).ToArray(), workerId, taken.Select(job => timeLimit(job.Type)).ToArray()], JobRow.Read, cancellationToken);
+            [taken.Select(job => job.Id).ToArray(), workerId, limits.ToArray()], JobRow.Read, cancellationToken);
         var byId = claimed.ToDictionary(job => job.Id);
         return ([.. taken.Select(row =>
         {
@@ -214,22 +230,22 @@ internal sealed partial class JobQueue
         if (verdict is JobVerdict.Retry && job.Attempt < job.MaxAttempts)
         {
             var wait = end.Pause ?? PauseAfter(job.Attempt);
-            await SetAsync("state = 'retrying', run_at = now() + $2, last_error = $3", wait, Sql.Json(error.ToJsonString()));
+            await SetAsync("state = 'retrying', run_at = now() + $2, last_error = $3", wait, Sql.JsonText(error.ToJsonString()));
             ledger.Tell(job.TenantId, JobTopics.Failed, job.Failed("retrying", reason, error, ledger.Now, ledger.Now + wait));
             return;
         }
 
         if (verdict is JobVerdict.GiveUp && !end.ToDeadLetters)
         {
-            await SetAsync("state = 'failed', finished_at = now(), last_error = $2", Sql.Json(error.ToJsonString()));
+            await SetAsync("state = 'failed', finished_at = now(), last_error = $2", Sql.JsonText(error.ToJsonString()));
             ledger.Tell(job.TenantId, JobTopics.Failed, job.Failed("failed", reason, error, ledger.Now, nextRunAt: null));
             return;
         }
 
-        await SetAsync("state = 'deadlettered', finished_at = now(), last_error = $2", Sql.Json(error.ToJsonString()));
+        await SetAsync("state = 'deadlettered', finished_at = now(), last_error = $2", Sql.JsonText(error.ToJsonString()));
         await connection.ExecuteAsync(
             "INSERT INTO amp_jobs.job_dlq (job_id, tenant_id, type, reason, error, attempts, dead_at) VALUES ($1, $2, $3, $4, $5, $6, now())",
-            [job.Id, job.TenantId, job.Type, reason, Sql.Json(error.ToJsonString()), job.Attempt], cancellationToken);
+            [job.Id, job.TenantId, job.Type, reason, Sql.JsonText(error.ToJsonString()), job.Attempt], cancellationToken);
         ledger.Tell(job.TenantId, JobTopics.Failed, job.Failed("deadlettered", reason, error, ledger.Now, nextRunAt: null));
         ledger.Tell(job.TenantId, JobTopics.DeadLettered, job.DeadLettered(reason, error, ledger.Now));
 

@@ -185,7 +185,7 @@ internal sealed partial class JobQueue(MetadataDatabase database, string? workTo
 
         foreach (var tenant in added.GroupBy(job => job.TenantId))
         {
-            var refusal = await QuotaGate.RefusePayloadAsync(connection, ledger, tenant, cancellationToken)
+            var refusal = await QuotaGate.RefusePayloadAsync(connection, ledger, [.. tenant], cancellationToken)
                 ?? await QuotaGate.RefuseAsync(connection, ledger, tenant.Key, tenant.Count(), tenant.First().Type, cancellationToken);
             if (refusal is not null)
             {
@@ -200,7 +200,7 @@ internal sealed partial class JobQueue(MetadataDatabase database, string? workTo
                 CASE WHEN $10 AND coalesce(run_at, now()) <= now() THEN now() END
             FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::smallint[], $6::json[], $7::timestamptz[], $8::int[], $9::text[])
                 AS n(id, tenant_id, type, key, priority, payload, run_at, max_attempts, idem_key)
-            RETURNING {JobRow.Columns}
+            ON CONFLICT (id) DO NOTHING RETURNING {JobRow.Columns}
             """,
             [
                 added.Select(job => job.Id).ToArray(), added.Select(job => job.TenantId).ToArray(), Sql.TextArray(added.Select(job => job.Type)),

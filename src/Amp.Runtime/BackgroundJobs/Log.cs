@@ -13,4 +13,37 @@ internal static partial class Log
 
     [LoggerMessage(1602, LogLevel.Error, "Parked event {EventId} of tenant {TenantId}, which topic {Topic} cannot take: {Reason}")]
     public static partial void ParkedEvent(ILogger logger, string eventId, Guid tenantId, string topic, string reason);
+
+    [LoggerMessage(1603, LogLevel.Error, "Topic {Topic} is not read any more: {Reason}")]
+    public static partial void FeedEnded(ILogger logger, string topic, string reason);
+
+    [LoggerMessage(1604, LogLevel.Information, "Reads {Count} partitions of topic {Topic}")]
+    public static partial void PartitionsChanged(ILogger logger, string topic, int count);
+
+    [LoggerMessage(1605, LogLevel.Warning, "Put message {Offset} of {Topic} [{Partition}] aside: {Reason}")]
+    public static partial void ParkedMessage(ILogger logger, string topic, int partition, long offset, string reason);
+
+    [LoggerMessage(1606, LogLevel.Information, "Job worker {WorkerId} started with {PoolSize} handlers at once")]
+    public static partial void JobWorkerStarted(ILogger logger, Guid workerId, int poolSize);
+
+    [LoggerMessage(1607, LogLevel.Information, "Job worker {WorkerId} stopped")]
+    public static partial void JobWorkerStopped(ILogger logger, Guid workerId);
+
+    [LoggerMessage(1608, LogLevel.Warning, "Attempt {Attempt} of job {JobId} ({Type}) failed: {Reason}")]
+    public static partial void AttemptFailed(ILogger logger, int attempt, Guid jobId, string type, string reason);
+
+    [LoggerMessage(1609, LogLevel.Warning, "What was done of job {JobId} ({Type}) does not count: it is not this worker's any more")]
+    public static partial void LostJob(ILogger logger, Guid jobId, string type);
+
+    [LoggerMessage(1610, LogLevel.Error, "The handler of job {JobId} ({Type}) does not end, {Seconds} s after it was told to, and is left alone")]
+    public static partial void AbandonedHandler(ILogger logger, Guid jobId, string type, double seconds);
+
+    [LoggerMessage(1611, LogLevel.Warning, "The queue cannot be reached, and is tried again: {Reason}")]
+    public static partial void QueueUnavailable(ILogger logger, string reason);
+
+    [LoggerMessage(1612, LogLevel.Information, "The queue is reached again")]
+    public static partial void QueueAvailable(ILogger logger);
+
+    [LoggerMessage(1613, LogLevel.Error, "No heartbeat arrived for {Seconds} s: all handlers are cancelled before others take their jobs")]
+    public static partial void HeartbeatLost(ILogger logger, double seconds);
 }

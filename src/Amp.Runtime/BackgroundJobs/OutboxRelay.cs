@@ -24,9 +24,6 @@ internal sealed class OutboxRelay : IAsyncDisposable
 
     private static readonly Headers EventHeaders = new() { { "content-type", "application/cloudevents+json"u8.ToArray() } };
 
-    /// <summary>Tells messages of jobs that are in the queue from those that others write.</summary>
-    private static readonly Headers DispatchHeaders = new() { { "content-type", "application/json"u8.ToArray() }, { JobMessage.QueuedHeader, "1"u8.ToArray() } };
-
     private readonly OutboxTable _outbox;
     private readonly KafkaEventOptions _kafka;
     private readonly TimeProvider _time;
@@ -165,7 +162,7 @@ internal sealed class OutboxRelay : IAsyncDisposable
         {
             Key = row.Key,
             Value = Encoding.UTF8.GetBytes(row.Event),
-            Headers = row.IsEvent ? EventHeaders : DispatchHeaders,
+            Headers = row.IsEvent ? EventHeaders : new Headers { { "content-type", "application/json"u8.ToArray() }, { JobMessage.QueuedHeader, Encoding.UTF8.GetBytes(row.EventId) } },
         };
         try
         {

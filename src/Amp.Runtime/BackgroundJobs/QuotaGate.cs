@@ -33,11 +33,11 @@ internal static class QuotaGate
             : null;
     }
 
-    /// <summary>The error when a payload is larger than the tenant's may be.</summary>
+    /// <summary>The error when a payload of a tenant's jobs is larger than it may be.</summary>
     public static async Task<AmpException?> RefusePayloadAsync(
-        NpgsqlConnection connection, TenantLedger ledger, IGrouping<Guid, JobSubmission> jobs, CancellationToken cancellationToken)
+        NpgsqlConnection connection, TenantLedger ledger, IReadOnlyCollection<JobSubmission> jobs, CancellationToken cancellationToken)
     {
-        var tenant = ledger[jobs.Key];
+        var tenant = ledger[jobs.First().TenantId];
         var largest = jobs.MaxBy(job => Encoding.UTF8.GetByteCount(job.Payload))!;
         var size = Encoding.UTF8.GetByteCount(largest.Payload);
         return size <= tenant.Limits.Payload ? null

@@ -40,40 +40,43 @@ internal sealed class TenantLedger
     /// <param name="workTopic">The topic of messages to workers; null when nothing is published, and so no event kept.</param>
     /// <param name="ids">The tenants; those that are not there are left out.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    public static async Task<TenantLedger> LockAsync(NpgsqlConnection connection, string? workTopic, IEnumerable<Guid> ids, CancellationToken cancellationToken)
-    {
-        var now = await connection.ScalarAsync<DateTime>("SELECT now()", [], cancellationToken);
-        var rows = await connection.QueryAsync(
-            """
-            SELECT tenant_id, tier, status, daily_limit, queued_limit, running_limit, payload_limit, day, used_today, queued, running, event_seq
-            FROM amp_jobs.job_tenant WHERE tenant_id = ANY($1) ORDER BY tenant_id FOR UPDATE
-            """,
-            [ids.Distinct().ToArray()],
-            r => new Tenant(r.GetGuid(0), r.GetString(1), r.GetString(2), new TenantLimits(r.GetInt32(3), r.GetInt32(4), r.GetInt32(5), r.GetInt32(6)))
-            {
-                Day = r.GetFieldValue<DateOnly>(7),
-                UsedToday = r.GetInt32(8),
-                Queued = r.GetInt32(9),
-                Running = r.GetInt32(10),
-                Events = r.GetInt64(11),
-            },
-            cancellationToken);
-        var ledger = new TenantLedger(connection, workTopic, rows.ToDictionary(tenant => tenant.Id), new DateTimeOffset(DateTime.SpecifyKind(now, DateTimeKind.Utc)));
-        foreach (var tenant in rows)
-        {
-            ledger.BeginDay(tenant);
-        }
-
-        return ledger;
-    }
+    public static Task<TenantLedger> LockAsync(NpgsqlConnection connection, string? workTopic, IEnumerable<Guid> ids, CancellationToken cancellationToken) =>
+        LockAsync(connection, workTopic, "$1", ids.Distinct().ToArray(), cancellationToken);
 
     /// <summary>Locks the tenants of jobs.</summary>
-    public static async Task<TenantLedger> LockForAsync(
+    public static Task<TenantLedger> LockForAsync(
         NpgsqlConnection connection, string? workTopic, IReadOnlyCollection<Guid> jobIds, CancellationToken cancellationToken) =>
-        await LockAsync(
-            connection, workTopic,
-            await connection.QueryAsync("SELECT DISTINCT tenant_id FROM amp_jobs.job WHERE id = ANY($1)", [jobIds.ToArray()], r => r.GetGuid(0), cancellationToken),
+        LockAsync(connection, workTopic, "ARRAY(SELECT tenant_id FROM amp_jobs.job WHERE id = ANY($1))", jobIds.ToArray(), cancellationToken);
+
+    private static async Task<TenantLedger> LockAsync(
+        NpgsqlConnection connection, string? workTopic, string tenants, Guid[] ids, CancellationToken cancellationToken)
+    {
+        // Of all statements of the transaction: the tables are small when statistics are taken and large when it matters.
+        await connection.ForceIndexAsync(cancellationToken);
+        var now = DateTimeOffset.MinValue;
+        var rows = await connection.QueryAsync(
+            $"""
+            SELECT tenant_id, tier, status, daily_limit, queued_limit, running_limit, payload_limit, day, used_today, queued, running, event_seq, now()
+            FROM amp_jobs.job_tenant WHERE tenant_id = ANY({tenants}) ORDER BY tenant_id FOR UPDATE
+            """,
+            [ids],
+            r =>
+            {
+                now = r.Time(12);
+                return new Tenant(r.GetGuid(0), r.GetString(1), r.GetString(2), new TenantLimits(r.GetInt32(3), r.GetInt32(4), r.GetInt32(5), r.GetInt32(6)))
+                {
+                    Day = r.GetFieldValue<DateOnly>(7),
+                    UsedToday = r.GetInt32(8),
+                    Queued = r.GetInt32(9),
+                    Running = r.GetInt32(10),
+                    Events = r.GetInt64(11),
+                };
+            },
             cancellationToken);
+        var ledger = new TenantLedger(connection, workTopic, rows.ToDictionary(tenant => tenant.Id), now);
+        rows.ForEach(ledger.BeginDay);
+        return ledger;
+    }
 
     /// <summary>Adds an event, which commits with the change it tells of.</summary>
     /// <param name="tenantId">Whose.</param>
@@ -110,7 +113,7 @@ internal sealed class TenantLedger
     {
         if (_workTopic is not null)
         {
-            _rows.Add(new OutgoingRow(_workTopic, job.TenantId, null, job.Key ?? job.Id.ToString(), $"job-{job.Id}-{job.Lease}", JobMessage.Write(job)));
+            _rows.Add(new OutgoingRow(_workTopic, job.TenantId, null, job.Key ?? job.Id.ToString(), job.Id.ToString(), JobMessage.Write(job)));
         }
     }
 

@@ -55,6 +55,9 @@ public sealed record AmpConfiguration
     /// <summary>Sync events.</summary>
     public required WorkerEventsConfiguration WorkerEvents { get; init; }
 
+    /// <summary>Background jobs.</summary>
+    public required BackgroundJobsConfiguration BackgroundJobs { get; init; }
+
     /// <summary>Metrics and traces.</summary>
     public required OpenTelemetryConfiguration OpenTelemetry { get; init; }
 
@@ -107,11 +110,7 @@ public sealed record AmpConfiguration
         var reader = new SettingReader(AmpSettings.All);
         reader.Read(TomlDocument.Parse(ReadFile(path), path));
         reader.ReadEnvironment(environment, Prefix);
-        if (environment.TryGetValue(NodeIdVariable, out var nodeId) && nodeId.Length > 0)
-        {
-            reader.ReadVariable(AmpSettings.NodeId, NodeIdVariable, nodeId);
-        }
-
+        ReadOwnVariables(reader, environment);
         CheckTogether(reader);
         reader.ThrowIfFaulty("InvalidConfiguration", path, "configuration");
         return Build(reader, path);
@@ -129,6 +128,7 @@ public sealed record AmpConfiguration
         var path = System.IO.Path.Combine(folder, "config.toml");
         var reader = new SettingReader(AmpSettings.All);
         reader.ReadEnvironment(ProcessEnvironment(), Prefix);
+        ReadOwnVariables(reader, ProcessEnvironment());
         reader.ReadVariable(AmpSettings.DatabaseUrl, "the database address", databaseUrl);
         CheckTogether(reader);
         reader.ThrowIfFaulty("InvalidConfiguration", "given by the database address", "configuration");
@@ -160,6 +160,22 @@ public sealed record AmpConfiguration
                 Target = path,
                 RecommendedAction = "Give the account that runs this process the right to read the file.",
             };
+        }
+    }
+
+    /// <summary>Settings that have a variable of their own name as well.</summary>
+    private static void ReadOwnVariables(SettingReader reader, IReadOnlyDictionary<string, string> environment)
+    {
+        foreach (var (variable, setting) in (ReadOnlySpan<(string, Setting)>)
+            [
+                (NodeIdVariable, AmpSettings.NodeId), ("KAFKA_BROKERS", AmpSettings.JobBrokers), ("KAFKA_JOB_TOPIC", AmpSettings.JobTopic),
+                ("KAFKA_JOB_CONSUMER_GROUP", AmpSettings.JobGroup), ("KAFKA_WORKER_POOL_SIZE", AmpSettings.JobPoolSize),
+            ])
+        {
+            if (environment.TryGetValue(variable, out var text) && text.Length > 0)
+            {
+                reader.ReadVariable(setting, variable, text);
+            }
         }
     }
 
@@ -250,6 +266,9 @@ public sealed record AmpConfiguration
                     TlsCertificateFile = Resolve(values.Get(AmpSettings.TlsCertificateFile)),
                     TlsKeyFile = Resolve(values.Get(AmpSettings.TlsKeyFile)),
                 }),
+            BackgroundJobs = new BackgroundJobsConfiguration(
+                values.Get(AmpSettings.JobBrokers) ?? (values.Get(AmpSettings.EventsEnabled) ? values.Get(AmpSettings.KafkaBrokers) : null) ?? [],
+                values.Get(AmpSettings.JobTopic)!, values.Get(AmpSettings.JobGroup)!, (int)values.Get(AmpSettings.JobPoolSize), values.Get(AmpSettings.JobDrainTimeout)),
             OpenTelemetry = new OpenTelemetryConfiguration(
                 values.Get(AmpSettings.MetricsUrl), values.Get(AmpSettings.MetricsExportInterval),
                 values.Get(AmpSettings.TraceUrl), values.Get(AmpSettings.TraceRatio)),

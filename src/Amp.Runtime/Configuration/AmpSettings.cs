@@ -113,6 +113,23 @@ internal static class AmpSettings
     public static readonly Setting<string> TlsKeyFile = new(
         "worker_events.kafka.tls_key_file", SettingType.Path, null, "Key (PEM) of that certificate.", "client.key");
 
+    public static readonly Setting<IReadOnlyList<string>> JobBrokers = new(
+        "background_jobs.brokers", SettingType.TextList, null,
+        "Kafka brokers of background jobs; those of worker_events.kafka when left out, and none when worker_events is off too: workers then look for jobs in the database. KAFKA_BROKERS overrides it.",
+        (string[])["localhost:9092"]);
+
+    public static readonly Setting<string> JobTopic = new(
+        "background_jobs.topic", SettingType.Text, "job-events", "Topic that brings jobs to workers; log-on and TLS are those of worker_events.kafka. KAFKA_JOB_TOPIC overrides it.");
+
+    public static readonly Setting<string> JobGroup = new(
+        "background_jobs.consumer_group", SettingType.Text, "job-workers", "Consumer group of the workers. KAFKA_JOB_CONSUMER_GROUP overrides it.");
+
+    public static readonly Setting<long> JobPoolSize = new(
+        "background_jobs.pool_size", SettingType.Integer(1, 1000), 10, "Jobs that a worker runs at once. KAFKA_WORKER_POOL_SIZE overrides it.");
+
+    public static readonly Setting<TimeSpan> JobDrainTimeout = new(
+        "background_jobs.drain_timeout_secs", SettingType.Duration(0, 86_400), TimeSpan.FromSeconds(30), "How long jobs may go on when their worker stops, in seconds.");
+
     public static readonly Setting<Secret> MetricsUrl = new(
         "opentelemetry.metrics_url", SettingType.Url("http", "https"), null, "Collector that metrics are sent to (OTLP over HTTP).",
         "http://localhost:4318/v1/metrics");
@@ -138,6 +155,7 @@ internal static class AmpSettings
         EventsEnabled, ProgressInterval,
         KafkaBrokers, KafkaTopic, KafkaPartitions, SaslMechanism, SaslUsername, SaslPassword,
         AwsRegion, TlsEnabled, TlsCaFile, TlsCertificateFile, TlsKeyFile,
+        JobBrokers, JobTopic, JobGroup, JobPoolSize, JobDrainTimeout,
         MetricsUrl, MetricsExportInterval, TraceUrl, TraceRatio,
         .. Foreign(
             "flight_addr", "jsonl_addr", "max_mem_mb", "query_max_mem_mb", "spill_location", "microbatch_max_interval",

@@ -83,6 +83,14 @@ public sealed record KafkaConfiguration
     public string? TlsKeyFile { get; init; }
 }
 
+/// <summary>Background jobs.</summary>
+/// <param name="Brokers">Kafka brokers; empty where jobs are found in the database only.</param>
+/// <param name="Topic">The topic that brings jobs to workers.</param>
+/// <param name="ConsumerGroup">Consumer group of the workers.</param>
+/// <param name="PoolSize">Jobs that a worker runs at once.</param>
+/// <param name="DrainTimeout">How long jobs may go on when their worker stops.</param>
+public sealed record BackgroundJobsConfiguration(IReadOnlyList<string> Brokers, string Topic, string ConsumerGroup, int PoolSize, TimeSpan DrainTimeout);
+
 /// <summary>Metrics and traces (OTLP over HTTP).</summary>
 /// <param name="MetricsUrl">Where metrics are sent; null for nowhere.</param>
 /// <param name="MetricsExportInterval">How often.</param>

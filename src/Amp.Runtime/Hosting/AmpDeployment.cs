@@ -16,9 +16,11 @@ public sealed class AmpDeployment : IAsyncDisposable
     private readonly AmpConfiguration? _configuration;
     private readonly MetadataDatabase? _database;
     private readonly SoloServer? _server;
+    private readonly string? _databaseUrl;
 
-    private AmpDeployment(AmpConfiguration configuration, MetadataDatabase database, SoloServer? server)
+    private AmpDeployment(AmpConfiguration configuration, string databaseUrl, MetadataDatabase database, SoloServer? server)
     {
+        _databaseUrl = databaseUrl;
         _configuration = configuration;
         _database = database;
         _server = server;
@@ -60,6 +62,10 @@ public sealed class AmpDeployment : IAsyncDisposable
 
     internal MetadataDatabase Database => _database ?? throw NeedsDatabase();
 
+    /// <summary>Connects to the same database once more, with a pool of its own.</summary>
+    internal Task<MetadataDatabase> ConnectAgainAsync(int poolSize, ILoggerFactory loggers, CancellationToken cancellationToken) =>
+        MetadataDatabase.ConnectAsync(_databaseUrl ?? throw NeedsDatabase(), poolSize, loggers, cancellationToken);
+
     /// <summary>
     /// Finds and reads the configuration: the file given, else what <c>AMP_CONFIG</c> names, else <c>.amp/config.toml</c>.
     /// </summary>
@@ -84,8 +90,8 @@ public sealed class AmpDeployment : IAsyncDisposable
     {
         if (configuration.MetadataDb.Url is not null)
         {
-            return new AmpDeployment(
-                configuration, await ConnectAsync(configuration, DatabaseUrl(configuration), loggers, cancellationToken), server: null);
+            var url = DatabaseUrl(configuration);
+            return new AmpDeployment(configuration, url, await ConnectAsync(configuration, url, loggers, cancellationToken), server: null);
         }
 
         return AmpDirectory.HasDatabase(configuration)
@@ -185,7 +191,7 @@ public sealed class AmpDeployment : IAsyncDisposable
         try
         {
             return new AmpDeployment(
-                configuration, await ConnectAsync(configuration, server.ConnectionUrl, loggers, cancellationToken), server);
+                configuration, server.ConnectionUrl, await ConnectAsync(configuration, server.ConnectionUrl, loggers, cancellationToken), server);
         }
         catch
         {

@@ -49,6 +49,9 @@ internal static class Sql
     public static NpgsqlParameter Json(string? json) =>
         new() { NpgsqlDbType = NpgsqlDbType.Jsonb, Value = (object?)json ?? DBNull.Value };
 
+    public static NpgsqlParameter JsonText(string? json) =>
+        new() { NpgsqlDbType = NpgsqlDbType.Json, Value = (object?)json ?? DBNull.Value };
+
     public static NpgsqlParameter JsonArray(IEnumerable<string?> texts) =>
         new() { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Json, Value = texts.ToArray() };
 

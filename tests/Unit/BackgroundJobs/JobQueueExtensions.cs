@@ -1,3 +1,5 @@
+using Amp.Support;
+
 namespace Amp.BackgroundJobs;
 
 /// <summary>The queue as a worker without Kafka uses it, a step at a time.</summary>
@@ -18,5 +20,6 @@ internal static class JobQueueExtensions
         (await queue.ExchangeAsync(
             Guid.Empty, [new AttemptEnd(job.Job.JobId, job.Lease, verdict) { Fault = fault, Pause = pause, Reason = verdict is JobVerdict.GiveUp ? "non_retryable" : "error" }], [], _ => Minute, CancellationToken.None)).Ended.Count == 1;
 
-    public static Task BeatAsync(this JobQueue queue, Guid worker) => queue.BeatAsync(new JobWorkerBeat(worker, 1, [], null), CancellationToken.None);
+    public static Task BeatAsync(this TestDatabase test, Guid worker) => test.Database.RunAsync(
+        "beating", connection => Task.FromResult(JobQueue.Beat(connection, new JobWorkerBeat(worker, 1, [], null))), null, CancellationToken.None);
 }

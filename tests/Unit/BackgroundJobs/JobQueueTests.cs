@@ -24,7 +24,7 @@ public sealed class JobQueueTests(PostgresFixture postgres) : IAsyncLifetime
         _queue = new JobQueue(_test.Database, "job-events");
         _tenants = new TenantsTable(_test.Database, "job-events");
         await _queue.InitializeAsync(autoMigrate: true, None);
-        await _queue.BeatAsync(_worker);
+        await _test.BeatAsync(_worker);
     }
 
     public async Task DisposeAsync()
@@ -104,7 +104,7 @@ public sealed class JobQueueTests(PostgresFixture postgres) : IAsyncLifetime
         var lost = await ClaimOneAsync();
         await _test.ExecuteAsync("UPDATE amp_jobs.job_worker SET heartbeat_at = now() - interval '16 seconds'");
         Assert.Equal((0, 0, 1), await _queue.SweepAsync(None));
-        await _queue.BeatAsync(_worker);
+        await _test.BeatAsync(_worker);
         await DueAsync();
         await _queue.SweepAsync(None);
         var held = await ClaimOneAsync();
@@ -284,7 +284,7 @@ public sealed class JobQueueTests(PostgresFixture postgres) : IAsyncLifetime
             var worker = Guid.NewGuid();
             for (var step = 0; step < 60; step++)
             {
-                await _queue.BeatAsync(worker);
+                await _test.BeatAsync(worker);
                 switch (random.Next(8))
                 {
                     case 0 or 1:

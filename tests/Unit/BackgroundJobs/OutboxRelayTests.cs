@@ -197,7 +197,7 @@ public sealed class OutboxRelayTests(PostgresFixture postgres) : IAsyncLifetime
     /// <summary>Jobs of many tenants that are submitted, run and completed or given up: three or four events each.</summary>
     private async Task WorkAsync(int jobs)
     {
-        await _queue.BeatAsync(_worker);
+        await _test.BeatAsync(_worker);
         await _queue.SubmitAsync([.. Enumerable.Range(0, jobs).Select(i => new JobSubmission(_tenants[i % _tenants.Length], "job.test", "{}"))], None);
         var claimed = await _queue.ClaimAsync(_worker, jobs);
         await _queue.CompleteAsync(claimed.Where((_, i) => i % 3 < 2));

@@ -1,0 +1,307 @@
+using System.Threading.Channels;
+using Amp.Events;
+using Confluent.Kafka;
+using Microsoft.Extensions.Logging;
+
+namespace Amp.BackgroundJobs;
+
+/// <summary>
+/// Reads the work topic as a member of the workers' consumer group. One thread polls, and does nothing else, so that a job of any length
+/// never costs the membership; when too much is under way it pauses its partitions instead. Offsets are committed up to the first
+/// message that is not settled.
+/// </summary>
+internal sealed class JobFeed : IAsyncDisposable
+{
+    private const int PauseAt = 1_000;
+    private const int ResumeAt = 500;
+
+    private static readonly TimeSpan Slice = TimeSpan.FromMilliseconds(20);
+
+    /// <summary>How long a rebalance waits for jobs of the partitions that go.</summary>
+    private static readonly TimeSpan RevokePatience = TimeSpan.FromSeconds(3);
+
+    private readonly string _topic;
+    private readonly IConsumer<Ignore, byte[]> _consumer;
+    private readonly KafkaClientLog _clientLog;
+    private readonly ILogger _logger;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Channel<FeedItem> _items = Channel.CreateUnbounded<FeedItem>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
+    private readonly Func<ConsumeResult<Ignore, byte[]>, AmpException, Task> _park;
+
+    // The poll thread's own.
+    private readonly Dictionary<int, PartitionOffsets> _assigned = [];
+    private bool _isPaused;
+    private volatile bool _isDraining;
+
+    /// <summary>Joins the group and begins to read.</summary>
+    /// <param name="kafka">Brokers, log-on, and the topic.</param>
+    /// <param name="group">The consumer group.</param>
+    /// <param name="park">Puts a message aside that cannot be understood; it is not read again then.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="logger">Where log lines go.</param>
+    public JobFeed(KafkaEventOptions kafka, string group, Func<ConsumeResult<Ignore, byte[]>, AmpException, Task> park, TimeProvider time, ILogger logger)
+    {
+        (_topic, _park, _logger) = (kafka.Topic, park, logger);
+        _clientLog = new KafkaClientLog(time, logger);
+        var settings = KafkaClients.CommonSettings(kafka);
+        settings["group.id"] = group;
+        settings["partition.assignment.strategy"] = "cooperative-sticky";
+        settings["auto.offset.reset"] = "earliest";
+        settings["enable.auto.offset.store"] = "false";
+        settings["enable.auto.commit"] = "true";
+        settings["auto.commit.interval.ms"] = "1000";
+
+        // Whoever is killed is missed soon, so that its partitions' jobs go on elsewhere.
+        settings["session.timeout.ms"] = "10000";
+        settings["heartbeat.interval.ms"] = "2000";
+        settings["fetch.wait.max.ms"] = "10";
+        settings["fetch.error.backoff.ms"] = "100";
+        settings["queued.max.messages.kbytes"] = "16384";
+        _consumer = KafkaClients.Build(() =>
+        {
+            var builder = new ConsumerBuilder<Ignore, byte[]>(settings)
+                .SetLogHandler((_, message) => _clientLog.Write(message))
+                .SetErrorHandler((_, error) => Note(error))
+                .SetPartitionsAssignedHandler((_, partitions) => Assign(partitions))
+                .SetPartitionsRevokedHandler((_, partitions) => Revoke(partitions.Select(partition => partition.Partition.Value), commits: true))
+                .SetPartitionsLostHandler((_, partitions) => Revoke(partitions.Select(partition => partition.Partition.Value), commits: false));
+            return (KafkaClients.TokenRefresh(kafka) is { } refresh ? builder.SetOAuthBearerTokenRefreshHandler((client, _) => refresh(client)) : builder).Build();
+        });
+        new Thread(Run) { IsBackground = true, Name = "Amp job feed" }.Start();
+    }
+
+    /// <summary>Messages in the order of their partitions.</summary>
+    public ChannelReader<FeedItem> Items => _items.Reader;
+
+    /// <summary>Messages that are in the topic and not read yet, of the partitions that this worker has.</summary>
+    public long Lag { get; private set; }
+
+    /// <summary>How many partitions it has.</summary>
+    public int Partitions { get; private set; }
+
+    /// <summary>Why it cannot read; null when it can.</summary>
+    public string? LastError { get; private set; }
+
+    /// <summary>Takes nothing more; what is under way can still be settled.</summary>
+    public void Drain() => _isDraining = true;
+
+    /// <summary>Commits what is settled, and leaves the group.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        await _ended.Task;
+        _stop.Dispose();
+    }
+
+    // The poll thread, from here on.
+    private void Run()
+    {
+        try
+        {
+            _consumer.Subscribe(_topic);
+            while (!_stop.IsCancellationRequested)
+            {
+                Read();
+                Store();
+                Throttle();
+            }
+        }
+        catch (Exception e)
+        {
+            LastError = e.Message;
+            Log.FeedEnded(_logger, _topic, e.Message);
+        }
+        finally
+        {
+            Close();
+            _items.Writer.Complete();
+            _ended.SetResult();
+        }
+    }
+
+    private void Read()
+    {
+        // A slice's worth at once, so that a full topic is not read a message at a time.
+        var timeout = Slice;
+        for (var i = 0; i < ResumeAt; i++, timeout = TimeSpan.Zero)
+        {
+            ConsumeResult<Ignore, byte[]>? read;
+            try
+            {
+                read = _consumer.Consume(timeout);
+            }
+            catch (ConsumeException e)
+            {
+                // The client repeats the fetch by itself; a topic that is not there yet may come.
+                Note(e.Error);
+                return;
+            }
+
+            if (read is null)
+            {
+                return;
+            }
+
+            LastError = null;
+            if (_assigned.TryGetValue(read.Partition.Value, out var source))
+            {
+                Take(read, source);
+            }
+        }
+    }
+
+    private void Take(ConsumeResult<Ignore, byte[]> read, PartitionOffsets source)
+    {
+        if (read.Message.Headers.TryGetLastBytes(JobMessage.QueuedHeader, out var id) && Guid.TryParse(id, out var jobId))
+        {
+            Give(new FeedItem(jobId, null, source, read.Offset.Value));
+            return;
+        }
+
+        try
+        {
+            var message = JobMessage.Read(read.Message.Value);
+            JobSubmissionCheck.Require(message.ToSubmission());
+            Give(new FeedItem(message.Id, message, source, read.Offset.Value));
+        }
+        catch (AmpException e)
+        {
+            var item = new FeedItem(Guid.Empty, null, source, read.Offset.Value);
+            source.Add(item);
+            _ = ParkAsync(read, e, item);
+        }
+    }
+
+    private void Give(FeedItem item)
+    {
+        item.Source.Add(item);
+        _items.Writer.TryWrite(item);
+    }
+
+    private async Task ParkAsync(ConsumeResult<Ignore, byte[]> read, AmpException error, FeedItem item)
+    {
+        while (!_stop.IsCancellationRequested)
+        {
+            try
+            {
+                await _park(read, error);
+                Log.ParkedMessage(_logger, read.Topic, read.Partition.Value, read.Offset.Value, error.Message);
+                item.Source.Settle(item);
+                return;
+            }
+            catch (AmpException)
+            {
+                // Until it is put aside, its offset is not passed.
+                await Task.Delay(TimeSpan.FromSeconds(1), _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+        }
+    }
+
+    private void Store()
+    {
+        foreach (var partition in _assigned.Values)
+        {
+            Store(partition);
+        }
+    }
+
+    private void Store(PartitionOffsets partition)
+    {
+        if (partition.TakePosition() is { } position)
+        {
+            _consumer.StoreOffset(new TopicPartitionOffset(_topic, partition.Partition, position));
+        }
+    }
+
+    private void Throttle()
+    {
+        var open = _assigned.Values.Sum(partition => partition.Open);
+        if (!_isPaused && (_isDraining || open >= PauseAt))
+        {
+            _consumer.Pause(_consumer.Assignment);
+            _isPaused = true;
+        }
+        else if (_isPaused && !_isDraining && open <= ResumeAt)
+        {
+            _consumer.Resume(_consumer.Assignment);
+            _isPaused = false;
+        }
+
+        Lag = _assigned.Keys.Sum(LagOf);
+    }
+
+    private long LagOf(int partition)
+    {
+        // What the client knows already; nobody is asked.
+        var at = new TopicPartition(_topic, partition);
+        var (high, position) = (_consumer.GetWatermarkOffsets(at).High.Value, _consumer.Position(at).Value);
+        return high > 0 ? Math.Max(0, high - Math.Max(0, position)) : 0;
+    }
+
+    private void Assign(List<TopicPartition> partitions)
+    {
+        foreach (var partition in partitions)
+        {
+            _assigned[partition.Partition.Value] = new PartitionOffsets(partition.Partition.Value);
+        }
+
+        // New ones are not paused; the next look decides for all.
+        _isPaused = false;
+        Partitions = _assigned.Count;
+        Log.PartitionsChanged(_logger, _topic, _assigned.Count);
+    }
+
+    private void Revoke(IEnumerable<int> partitions, bool commits)
+    {
+        var gone = partitions.Select(partition => _assigned.Remove(partition, out var source) ? source : null).OfType<PartitionOffsets>().ToList();
+        gone.ForEach(partition => partition.Revoke());
+        if (commits)
+        {
+            SpinWait.SpinUntil(() => _stop.IsCancellationRequested || gone.TrueForAll(partition => partition.Begun == 0), RevokePatience);
+            Commit(gone);
+        }
+
+        Partitions = _assigned.Count;
+        Log.PartitionsChanged(_logger, _topic, _assigned.Count);
+    }
+
+    private void Commit(List<PartitionOffsets> partitions)
+    {
+        try
+        {
+            partitions.ForEach(Store);
+            _consumer.Commit();
+        }
+        catch (KafkaException e) when (e.Error.Code is ErrorCode.Local_NoOffset)
+        {
+            // Nothing new.
+        }
+        catch (KafkaException e)
+        {
+            // They come again, and are found done.
+            Note(e.Error);
+        }
+    }
+
+    private void Close()
+    {
+        try
+        {
+            Store();
+            _consumer.Close();
+        }
+        catch (KafkaException e)
+        {
+            Note(e.Error);
+        }
+
+        _consumer.Dispose();
+    }
+
+    private void Note(Error error)
+    {
+        _clientLog.Write(error);
+        LastError = error.Reason;
+    }
+}

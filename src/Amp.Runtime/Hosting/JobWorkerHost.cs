@@ -1,0 +1,109 @@
+using Amp.BackgroundJobs;
+using Amp.MetadataDb;
+using Microsoft.Extensions.Logging;
+
+namespace Amp.Hosting;
+
+/// <summary>A worker of background jobs with all it needs, running in this process until it is disposed.</summary>
+public sealed class JobWorkerHost : IAsyncDisposable
+{
+    /// <summary>Connections beside those of handlers: the worker's own, the sweep, the relay, and what other services tell.</summary>
+    private const int OwnConnections = 6;
+
+    private readonly MetadataDatabase _database;
+    private readonly List<IAsyncDisposable> _parts = [];
+    private readonly OutboxRelay? _relay;
+    private readonly JobWorker _worker;
+
+    private JobWorkerHost(
+        MetadataDatabase database, JobQueue queue, AmpDeployment deployment, JobHandlers handlers, JobWorkerOptions options, ILoggerFactory loggers)
+    {
+        _database = database;
+        var jobs = deployment.Configuration.BackgroundJobs;
+        var logger = loggers.CreateLogger<JobWorker>();
+        JobFeed? feed = null;
+        if (KafkaMapping.JobOptions(deployment.Configuration) is { } kafka)
+        {
+            _relay = new OutboxRelay(new OutboxTable(database), kafka, TimeProvider.System, loggers.CreateLogger<OutboxRelay>());
+            _parts.Add(_relay);
+            feed = new JobFeed(
+                kafka, jobs.ConsumerGroup,
+                (read, error) => queue.ParkMessageAsync(read.Topic, read.Partition.Value, read.Offset.Value, read.Message.Value, error.Message, CancellationToken.None),
+                TimeProvider.System, loggers.CreateLogger<JobFeed>());
+        }
+
+        _parts.Add(new JobSweeper(queue, new TenantsTable(database, queue.Publishes ? jobs.Topic : null), TimeProvider.System, loggers.CreateLogger<JobSweeper>()));
+        _worker = new JobWorker(database, queue, feed, jobs.Topic, handlers, options, TimeProvider.System, logger);
+    }
+
+    /// <summary>The worker.</summary>
+    public Guid WorkerId => _worker.Id;
+
+    /// <summary>Jobs that handlers have at the moment.</summary>
+    public int Running => _worker.Running;
+
+    /// <summary>Starts a worker; it is registered, beats, and brokers and topics have been proven when the task ends.</summary>
+    /// <param name="deployment">Where it works; must outlive the worker.</param>
+    /// <param name="handlers">What it can do; may be changed while it works.</param>
+    /// <param name="options">How it works.</param>
+    /// <param name="loggers">Makes loggers.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="AmpException"><c>JobTopicInvalid</c>, <c>BrokerUnavailable</c>, <c>JobTopicsMissing</c>, and errors of the database.</exception>
+    public static async Task<JobWorkerHost> StartAsync(
+        AmpDeployment deployment, JobHandlers handlers, JobWorkerOptions options, ILoggerFactory loggers, CancellationToken cancellationToken)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.PoolSize, 1);
+        var configuration = deployment.Configuration;
+        if (KafkaMapping.JobOptions(configuration) is { } kafka)
+        {
+            await JobTopics.RequireAsync(kafka, cancellationToken);
+        }
+
+        var database = await deployment.ConnectAgainAsync(options.PoolSize + OwnConnections, loggers, cancellationToken);
+        try
+        {
+            var queue = NewQueue(configuration, database);
+            await queue.InitializeAsync(configuration.MetadataDb.AutoMigrate, cancellationToken);
+            return new JobWorkerHost(database, queue, deployment, handlers, options, loggers);
+        }
+        catch
+        {
+            await database.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>What seed 002's worker server says when it starts, in its words.</summary>
+    /// <param name="deployment">Where the worker works.</param>
+    /// <param name="options">How it works.</param>
+    public static IEnumerable<string> Describe(AmpDeployment deployment, JobWorkerOptions options)
+    {
+        var jobs = deployment.Configuration.BackgroundJobs;
+        yield return "Kafka job worker server configuration:";
+        yield return $"  - Event-driven jobs: {options.PoolSize} concurrent workers";
+        if (jobs.Brokers.Count == 0)
+        {
+            yield return "  - No Kafka brokers: jobs are taken from the database";
+            yield break;
+        }
+
+        yield return $"  - Kafka brokers: [{string.Join(' ', jobs.Brokers)}]";
+        yield return $"  - Kafka topic: {jobs.Topic}";
+        yield return $"  - Consumer group: {jobs.ConsumerGroup}";
+    }
+
+    /// <summary>Stops the worker: its jobs go on for the drain time, what remains is given back; events that wait are sent.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _worker.DisposeAsync();
+        for (var i = _parts.Count - 1; i >= 0; i--)
+        {
+            await _parts[i].DisposeAsync();
+        }
+
+        await _database.DisposeAsync();
+    }
+
+    internal static JobQueue NewQueue(Configuration.AmpConfiguration configuration, MetadataDatabase database) =>
+        new(database, KafkaMapping.JobOptions(configuration)?.Topic);
+}
