@@ -22,6 +22,11 @@
         'Start-AmpJob', 'Get-AmpJob', 'Wait-AmpJob', 'Stop-AmpJob', 'Restart-AmpJob', 'Remove-AmpJob', 'Get-AmpJobEvent'
         'Get-AmpJobProgress', 'Watch-AmpJobProgress'
         'Get-AmpSyncEvent', 'Register-AmpSyncEventAction', 'Start-AmpDevBroker', 'Stop-AmpDevBroker'
+        'Submit-AmpBackgroundJob', 'Get-AmpBackgroundJob', 'Wait-AmpBackgroundJob', 'Stop-AmpBackgroundJob', 'Restart-AmpBackgroundJob'
+        'Start-AmpBackgroundWorker', 'Stop-AmpBackgroundWorker', 'Get-AmpBackgroundWorker'
+        'Register-AmpBackgroundJobHandler', 'Unregister-AmpBackgroundJobHandler', 'Get-AmpBackgroundJobEvent'
+        'Get-AmpDeadLetter', 'Restart-AmpDeadLetter', 'Clear-AmpDeadLetter'
+        'Get-AmpQuota', 'Set-AmpQuota', 'Reset-AmpQuota', 'Suspend-AmpTenant', 'Resume-AmpTenant'
     )
     PrivateData          = @{
         PSData = @{

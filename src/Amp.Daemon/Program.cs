@@ -6,6 +6,7 @@ var root = new RootCommand("Amp: extracts blockchain data into Parquet files, co
     WorkerCommand.Create(),
     ControllerCommand.Create(),
     SoloCommand.Create(),
+    JobsCommand.Create(),
     MigrateCommand.Create(),
     DevChainCommand.Create(),
     DevBrokerCommand.Create(),

@@ -1,6 +1,9 @@
+using System.Collections.Concurrent;
+using Amp.BackgroundJobs;
 using Amp.Events;
 using Amp.Extraction.DevChains;
 using Amp.Hosting;
+using Amp.PowerShell.BackgroundJobs;
 using Amp.PowerShell.Controllers;
 using Amp.PowerShell.Events;
 using Amp.PowerShell.Workers;
@@ -16,6 +19,8 @@ namespace Amp.PowerShell.Common;
 internal static class AmpSession
 {
     private static readonly SemaphoreSlim Gate = new(1, 1);
+    private static readonly ConcurrentDictionary<string, Guid> HandlerOwners = new(StringComparer.Ordinal);
+    private static readonly ConcurrentDictionary<Guid, ScriptRunspacePool> HandlerRunspaces = new();
     private static DeploymentHold? _connection;
     private static Guid _connectionOwner;
 
@@ -33,6 +38,12 @@ internal static class AmpSession
 
     /// <summary>Script blocks that run for sync events, by their job's instance id.</summary>
     public static Owned<SyncEventActionJob> Actions { get; } = new();
+
+    /// <summary>Workers of background jobs that run in this process, by their number.</summary>
+    public static Owned<LocalBackgroundWorker> BackgroundWorkers { get; } = new();
+
+    /// <summary>Handlers of background jobs that were registered in this process.</summary>
+    public static JobHandlers JobHandlers { get; } = new();
 
     /// <summary>The deployment the session is connected to, or null; may be closed at any time.</summary>
     public static AmpDeployment? Current => _connection?.Deployment;
@@ -69,10 +80,33 @@ internal static class AmpSession
     public static Task DisconnectAsync(CancellationToken cancellationToken) =>
         ReplaceAsync(null, Guid.Empty, _ => true, cancellationToken);
 
+    /// <summary>The runspaces for handlers that a runspace registers.</summary>
+    public static ScriptRunspacePool Runspaces(Guid owner, string module, string location) =>
+        HandlerRunspaces.GetOrAdd(owner, _ => new ScriptRunspacePool(module, location));
+
+    /// <summary>Registers a handler for as long as its runspace has the module.</summary>
+    public static void SetHandler(string type, IJobHandler handler, JobHandlerOptions options, Guid owner)
+    {
+        HandlerOwners[type] = owner;
+        JobHandlers.Set(type, handler, options);
+    }
+
     /// <summary>Stops what a runspace started, and lets go of the session's deployment if it was the one to connect.</summary>
     public static async Task StopAllAsync(Guid owner)
     {
         await Actions.StopAllAsync(owner);
+        await BackgroundWorkers.StopAllAsync(owner);
+        foreach (var (type, _) in HandlerOwners.Where(handler => handler.Value == owner))
+        {
+            HandlerOwners.TryRemove(type, out _);
+            JobHandlers.Remove(type);
+        }
+
+        if (HandlerRunspaces.TryRemove(owner, out var runspaces))
+        {
+            await runspaces.DisposeAsync();
+        }
+
         await Workers.StopAllAsync(owner);
         await Controllers.StopAllAsync(owner);
         await Chains.StopAllAsync(owner);

@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using Amp.BackgroundJobs;
 using Amp.Events;
 using Amp.PowerShell.Common;
 
@@ -9,10 +10,10 @@ namespace Amp.PowerShell.Events;
 [OutputType(typeof(AmpDevBroker))]
 public sealed class StartAmpDevBrokerCommand : AmpCmdlet
 {
-    /// <summary>Topics to make.</summary>
+    /// <summary>Topics to make; those of sync events and of background jobs when left out.</summary>
     [Parameter(Position = 0)]
     [ValidateNotNullOrEmpty]
-    public string[] Topic { get; set; } = ["amp.worker.events"];
+    public string[] Topic { get; set; } = ["amp.worker.events", JobTopics.Work, .. JobTopics.Events];
 
     /// <summary>Partitions of each topic.</summary>
     [Parameter]

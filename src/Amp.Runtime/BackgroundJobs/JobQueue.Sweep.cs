@@ -9,7 +9,8 @@ internal sealed partial class JobQueue
 
     private static readonly TimeSpan WorkerPatience = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan EndedRetention = TimeSpan.FromDays(7);
-    private static readonly TimeSpan DeadRetention = TimeSpan.FromDays(30);
+    /// <summary>How long a dead letter is kept.</summary>
+    public static readonly TimeSpan DeadRetention = TimeSpan.FromDays(30);
 
     /// <summary>
     /// Queues jobs again whose pause is over, brings those to workers whose time has come, and ends the attempts of workers that fell silent

@@ -17,6 +17,7 @@ public sealed class AmpDeployment : IAsyncDisposable
     private readonly MetadataDatabase? _database;
     private readonly SoloServer? _server;
     private readonly string? _databaseUrl;
+    private AmpBackgroundJobs? _backgroundJobs;
 
     private AmpDeployment(AmpConfiguration configuration, string databaseUrl, MetadataDatabase database, SoloServer? server)
     {
@@ -59,6 +60,12 @@ public sealed class AmpDeployment : IAsyncDisposable
     /// <summary>Its tables, as far as their files are concerned.</summary>
     /// <exception cref="AmpException"><c>DatabaseConnectionRequired</c> when it <see cref="IsRemote"/>.</exception>
     public AmpTables Tables => new(Configuration, Database, Client);
+
+    /// <summary>Its background jobs, whose tables are made when they are not there.</summary>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="AmpException"><c>DatabaseConnectionRequired</c> when it <see cref="IsRemote"/>; <c>DatabaseNotInitialized</c>, <c>DatabaseNewerThanModule</c>.</exception>
+    public async Task<AmpBackgroundJobs> OpenBackgroundJobsAsync(CancellationToken cancellationToken) =>
+        _backgroundJobs ??= await AmpBackgroundJobs.OpenAsync(this, cancellationToken);
 
     internal MetadataDatabase Database => _database ?? throw NeedsDatabase();
 

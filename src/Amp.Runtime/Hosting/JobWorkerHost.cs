@@ -73,7 +73,12 @@ public sealed class JobWorkerHost : IAsyncDisposable
         }
     }
 
-    /// <summary>What seed 002's worker server says when it starts, in its words.</summary>
+    /// <summary>How the configuration wants a worker to work.</summary>
+    /// <param name="configuration">The configuration.</param>
+    public static JobWorkerOptions OptionsOf(Configuration.AmpConfiguration configuration) =>
+        new() { PoolSize = configuration.BackgroundJobs.PoolSize, DrainTimeout = configuration.BackgroundJobs.DrainTimeout };
+
+    /// <summary>What it says when it starts.</summary>
     /// <param name="deployment">Where the worker works.</param>
     /// <param name="options">How it works.</param>
     public static IEnumerable<string> Describe(AmpDeployment deployment, JobWorkerOptions options)

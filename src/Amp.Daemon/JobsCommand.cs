@@ -1,0 +1,33 @@
+using System.CommandLine;
+using Amp.BackgroundJobs;
+using Amp.Hosting;
+
+namespace Amp.Daemon;
+
+/// <summary><c>ampd jobs</c>: a worker of background jobs until SIGTERM or Ctrl+C.</summary>
+internal static class JobsCommand
+{
+    public static Command Create()
+    {
+        var config = Options.Config();
+        var logLevel = Options.LogLevel();
+        var poolSize = new Option<int?>("--pool-size") { Description = "Jobs to run at once; KAFKA_WORKER_POOL_SIZE and the configuration when left out." };
+        var command = new Command("jobs", "Runs a worker of background jobs until it is told to stop.") { poolSize, config, logLevel };
+        command.SetAction((arguments, cancellationToken) => CommandRunner.RunAsync(async () =>
+        {
+            using var loggers = CommandRunner.CreateLoggers(arguments.GetValue(logLevel));
+            var configuration = AmpDeployment.FindConfiguration(arguments.GetValue(config), Environment.CurrentDirectory);
+            await using var deployment = await AmpDeployment.OpenAsync(configuration, loggers, cancellationToken);
+            var options = JobWorkerHost.OptionsOf(configuration);
+            options = options with { PoolSize = arguments.GetValue(poolSize) ?? options.PoolSize };
+            foreach (var line in JobWorkerHost.Describe(deployment, options))
+            {
+                Console.WriteLine(line);
+            }
+
+            await using var host = await JobWorkerHost.StartAsync(deployment, new JobHandlers(), options, loggers, cancellationToken);
+            await Task.Delay(Timeout.Infinite, cancellationToken).ContinueWith(static _ => { }, TaskScheduler.Default);
+        }));
+        return command;
+    }
+}

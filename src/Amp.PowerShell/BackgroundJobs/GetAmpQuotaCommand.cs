@@ -1,0 +1,31 @@
+using System.Management.Automation;
+using Amp.PowerShell.Common;
+
+namespace Amp.PowerShell.BackgroundJobs;
+
+/// <summary>Gets what tenants may do with background jobs, and how much of it they use.</summary>
+[Cmdlet(VerbsCommon.Get, "AmpQuota")]
+[OutputType(typeof(AmpQuota))]
+public sealed class GetAmpQuotaCommand : BackgroundJobCmdlet
+{
+    /// <summary>Tenants; all when left out.</summary>
+    [Parameter(Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [ArgumentCompleter(typeof(TenantCompleter))]
+    public Guid[] TenantId { get; set; } = [];
+
+    /// <inheritdoc/>
+    protected override void ProcessRecord() => Run(async (jobs, pipeline, cancellationToken) =>
+    {
+        var quotas = await jobs.GetQuotasAsync(cancellationToken);
+        foreach (var quota in quotas.Where(quota => TenantId.Length == 0 || TenantId.Contains(quota.TenantId)))
+        {
+            await pipeline.OutputAsync(quota);
+        }
+
+        foreach (var missing in TenantId.Except(quotas.Select(quota => quota.TenantId)))
+        {
+            await pipeline.ErrorAsync(AmpErrors.NotFound(
+                "TenantNotFound", $"There is no tenant {missing}.", missing, "Get-AmpQuota lists the tenants; Set-AmpQuota makes one."));
+        }
+    });
+}

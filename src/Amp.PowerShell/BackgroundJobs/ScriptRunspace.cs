@@ -1,0 +1,186 @@
+using System.Collections.Concurrent;
+using System.Collections.ObjectModel;
+using System.Management.Automation;
+using System.Management.Automation.Runspaces;
+using System.Text.Json;
+using Amp.BackgroundJobs;
+
+namespace Amp.PowerShell.BackgroundJobs;
+
+/// <summary>
+/// A runspace with a thread of its own, which runs handlers' script blocks one after the other. A script block becomes a function of the
+/// runspace when it is first run there, so it is compiled once.
+/// </summary>
+internal sealed class ScriptRunspace : IDisposable
+{
+    private const string DoneVariable = "__amp_done";
+
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+
+    private readonly BlockingCollection<Call> _calls = new(boundedCapacity: 1);
+    private readonly HashSet<string> _functions = [];
+    private readonly Thread _thread;
+    private readonly string _module;
+    private readonly string _location;
+
+    public ScriptRunspace(string module, string location)
+    {
+        (_module, _location) = (module, location);
+        _thread = new Thread(Run) { IsBackground = true, Name = "Amp job handler" };
+        _thread.Start();
+    }
+
+    /// <summary>Runs a script block for a job; only one at a time.</summary>
+    public Task<AmpJobAnswer> RunAsync(ScriptBlockHandler handler, JobContext context, CancellationToken cancellationToken)
+    {
+        var call = new Call(handler, context, cancellationToken);
+        _calls.Add(call, CancellationToken.None);
+        return call.Answer.Task;
+    }
+
+    /// <summary>Closes it, after what it runs.</summary>
+    public void Dispose()
+    {
+        if (!_calls.IsAddingCompleted)
+        {
+            _calls.CompleteAdding();
+        }
+
+        _thread.Join(Patience);
+    }
+
+    // The runspace's own thread, from here on.
+    private void Run()
+    {
+        Runspace? runspace = null;
+        System.Management.Automation.PowerShell? shell = null;
+        foreach (var call in _calls.GetConsumingEnumerable())
+        {
+            try
+            {
+                runspace ??= Open();
+                shell ??= Shell(runspace);
+                call.Answer.SetResult(Invoke(shell, call));
+            }
+            catch (Exception e)
+            {
+                call.Answer.SetException(call.CancellationToken.IsCancellationRequested ? new OperationCanceledException(e.Message, e, call.CancellationToken) : e);
+                if (runspace?.RunspaceStateInfo.State is not RunspaceState.Opened)
+                {
+                    // A script can break its runspace; the next job gets a new one.
+                    (runspace, shell) = (null, null);
+                    _functions.Clear();
+                }
+            }
+        }
+
+        shell?.Dispose();
+        runspace?.Dispose();
+    }
+
+    private Runspace Open()
+    {
+        var state = InitialSessionState.CreateDefault();
+        state.ImportPSModule([_module]);
+        state.ThreadOptions = PSThreadOptions.UseCurrentThread;
+        state.Variables.Add(new SessionStateVariableEntry("ErrorActionPreference", ActionPreference.Stop, null));
+        state.Variables.Add(new SessionStateVariableEntry("ProgressPreference", ActionPreference.SilentlyContinue, null));
+        var runspace = RunspaceFactory.CreateRunspace(state);
+        runspace.Open();
+        runspace.SessionStateProxy.Path.SetLocation(WildcardPattern.Escape(_location));
+        return runspace;
+    }
+
+    private static System.Management.Automation.PowerShell Shell(Runspace runspace)
+    {
+        var shell = System.Management.Automation.PowerShell.Create();
+        shell.Runspace = runspace;
+        return shell;
+    }
+
+    private AmpJobAnswer Invoke(System.Management.Automation.PowerShell shell, Call call)
+    {
+        call.CancellationToken.ThrowIfCancellationRequested();
+        Define(shell, call.Handler);
+        var variables = shell.Runspace.SessionStateProxy;
+        variables.SetVariable(DoneVariable, false);
+        using var stopping = call.CancellationToken.Register(() => shell.BeginStop(null, null));
+        try
+        {
+            var output = shell.AddCommand(call.Handler.Function + "_run").AddArgument(call.Context.Job).AddArgument(call.Handler.Arguments).Invoke();
+            call.CancellationToken.ThrowIfCancellationRequested();
+            Reset(shell);
+            if (variables.GetVariable(DoneVariable) is not true)
+            {
+                throw new AmpException("JobHandlerExited", AmpErrorKind.Internal, "the script block called exit, so nobody knows whether the job is done") { IsTransient = true };
+            }
+
+            return ToAnswer(shell, output);
+        }
+        catch (RuntimeException e) when (e is not PipelineStoppedException)
+        {
+            var line = e.ErrorRecord.InvocationInfo?.ScriptLineNumber is > 0 and var number ? $" (line {number} of the script block)" : "";
+            throw new AmpException("JobHandlerFailed", AmpErrorKind.Internal, $"{e.ErrorRecord.Exception.Message}{line}", e.ErrorRecord.Exception) { IsTransient = true };
+        }
+        finally
+        {
+            Reset(shell);
+        }
+    }
+
+    private void Define(System.Management.Automation.PowerShell shell, ScriptBlockHandler handler)
+    {
+        if (!_functions.Add(handler.Function))
+        {
+            return;
+        }
+
+        foreach (var (name, value) in handler.Script.Variables)
+        {
+            shell.Runspace.SessionStateProxy.SetVariable(name, value);
+        }
+
+        shell.AddScript($$"""
+            param($Text)
+            Set-Item -LiteralPath 'function:global:{{handler.Function}}' -Value ([scriptblock]::Create($Text))
+            function global:{{handler.Function}}_run { {{handler.Function}} $args[0] @($args[1]); $global:{{DoneVariable}} = $true }
+            """).AddArgument(handler.Script.Text).Invoke();
+        Reset(shell);
+    }
+
+    private static void Reset(System.Management.Automation.PowerShell shell)
+    {
+        shell.Commands.Clear();
+        shell.Streams.ClearStreams();
+    }
+
+    /// <summary>An answer that the script block wrote, else what it wrote as the job's result.</summary>
+    private static AmpJobAnswer ToAnswer(System.Management.Automation.PowerShell shell, Collection<PSObject?> output)
+    {
+        var answer = output.LastOrDefault()?.BaseObject as AmpJobAnswer;
+        object? result = answer is not null ? answer.Result : output.Count switch
+        {
+            0 => null,
+            1 => output.First(),
+            _ => output.ToArray(),
+        };
+        if (answer is not null and not { Kind: AmpJobAnswerKind.Complete })
+        {
+            return answer;
+        }
+
+        if (result is null)
+        {
+            return AmpJobAnswer.Complete();
+        }
+
+        var json = shell.AddCommand("ConvertTo-Json").AddParameter("InputObject", result).AddParameter("Compress").AddParameter("Depth", 20).Invoke<string>()[0];
+        using var document = JsonDocument.Parse(json);
+        return AmpJobAnswer.Complete(document.RootElement.Clone());
+    }
+
+    private sealed record Call(ScriptBlockHandler Handler, JobContext Context, CancellationToken CancellationToken)
+    {
+        public TaskCompletionSource<AmpJobAnswer> Answer { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
+}

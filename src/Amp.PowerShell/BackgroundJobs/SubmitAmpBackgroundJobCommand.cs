@@ -1,0 +1,125 @@
+using System.Management.Automation;
+using Amp.Hosting;
+using Amp.PowerShell.Common;
+
+namespace Amp.PowerShell.BackgroundJobs;
+
+/// <summary>
+/// Queues background jobs. Those of one pipeline are queued together, up to 500 at once, so that many cost little; of each such batch all
+/// are queued or none.
+/// </summary>
+[Cmdlet(VerbsLifecycle.Submit, "AmpBackgroundJob", SupportsShouldProcess = true)]
+[OutputType(typeof(AmpBackgroundJob))]
+public sealed class SubmitAmpBackgroundJobCommand : BackgroundJobCmdlet
+{
+    private const int Batch = 500;
+
+    private readonly List<BackgroundJobRequest> _requests = [];
+
+    /// <summary>What to do: words with dots between, such as <c>job.email.welcome</c>.</summary>
+    [Parameter(Mandatory = true, Position = 0, ValueFromPipelineByPropertyName = true)]
+    [ArgumentCompleter(typeof(BackgroundJobTypeCompleter))]
+    [ValidateNotNullOrEmpty]
+    public string Type { get; set; } = "";
+
+    /// <summary>What the handler gets: a hashtable or an object, or a JSON object as text.</summary>
+    [Parameter(Position = 1, ValueFromPipeline = true)]
+    [ValidateNotNull]
+    public object Payload { get; set; } = "{}";
+
+    /// <summary>Whose job it is; the tenant of all zeros when left out.</summary>
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [ArgumentCompleter(typeof(TenantCompleter))]
+    public Guid TenantId { get; set; }
+
+    /// <summary>Jobs of a tenant with the same key run one at a time, in the order in which they were submitted.</summary>
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [ValidateNotNullOrEmpty]
+    public string? Key { get; set; }
+
+    /// <summary>0 to 9; higher ones run first.</summary>
+    [Parameter]
+    [ValidateRange(0, 9)]
+    public int Priority { get; set; }
+
+    /// <summary>Not before this time.</summary>
+    [Parameter]
+    public DateTimeOffset? RunAt { get; set; }
+
+    /// <summary>Not before so much time has passed.</summary>
+    [Parameter]
+    public TimeSpan? Delay { get; set; }
+
+    /// <summary>How often it is tried.</summary>
+    [Parameter]
+    [ValidateRange(1, 100)]
+    public int MaxAttempts { get; set; } = 5;
+
+    /// <summary>A name for the job: a second one of the tenant with it is not queued, and the first is given instead.</summary>
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [ValidateNotNullOrEmpty]
+    public string? IdempotencyKey { get; set; }
+
+    /// <inheritdoc/>
+    protected override void BeginProcessing()
+    {
+        if (RunAt is not null && Delay is not null)
+        {
+            ThrowTerminatingError(AmpErrors.From(new AmpException("JobTimeAmbiguous", AmpErrorKind.InvalidInput, "Both -RunAt and -Delay say when the job may run.")
+            {
+                RecommendedAction = "Give one of them.",
+            }));
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override void ProcessRecord()
+    {
+        if (!ShouldProcess(Type, "Submit background job"))
+        {
+            return;
+        }
+
+        _requests.Add(new BackgroundJobRequest(TenantId, Type, ToJson(Payload))
+        {
+            Key = Key,
+            Priority = Priority,
+            RunAt = RunAt ?? DateTimeOffset.UtcNow + Delay,
+            MaxAttempts = MaxAttempts,
+            IdempotencyKey = IdempotencyKey,
+        });
+        if (_requests.Count == Batch)
+        {
+            Submit();
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override void EndProcessing()
+    {
+        if (_requests.Count > 0)
+        {
+            Submit();
+        }
+    }
+
+    private void Submit()
+    {
+        BackgroundJobRequest[] requests = [.. _requests];
+        _requests.Clear();
+        IReadOnlyList<string> unhandled = [];
+        Run(async (jobs, pipeline, cancellationToken) =>
+        {
+            foreach (var job in await jobs.SubmitAsync(requests, cancellationToken))
+            {
+                await pipeline.OutputAsync(job);
+            }
+
+            unhandled = await jobs.FindUnhandledAsync(requests.Select(request => request.Type), cancellationToken);
+        });
+        foreach (var type in unhandled)
+        {
+            WriteWarning($"No worker that runs has a handler for {type}: its jobs wait. Register-AmpBackgroundJobHandler -Type {type} registers one, Start-AmpBackgroundWorker runs it.");
+        }
+    }
+}
