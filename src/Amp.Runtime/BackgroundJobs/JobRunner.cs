@@ -55,7 +55,7 @@ internal sealed class JobRunner(JobQueue queue, JobHandlers handlers, JobTally t
         }
         catch (Exception e)
         {
-            end = End(JobVerdict.Retry, new JobFault(e.GetType().Name, e.Message, (e as AmpException)?.ErrorCode));
+            end = End(JobVerdict.Retry, new JobFault(((e as AmpException)?.InnerException ?? e).GetType().Name, e.Message, (e as AmpException)?.ErrorCode));
         }
 
         tally.Count(job.Type, end?.Verdict ?? JobVerdict.Complete, time.GetElapsedTime(started));
