@@ -246,6 +246,38 @@ public sealed class ControlFeedTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [KafkaFact("postgres")]
+    public async Task MessagesThatAreReadWhileAnotherOneWaits_AreTakenAfterIt()
+    {
+        await using var feed = NewFeed();
+        await SendAsync(Created, 0, "");
+        await _counts.ReachAsync(ControlOutcome.Applied, 1);
+        await using (var held = await LockAsync("amp_jobs.inbox"))
+        {
+            for (var i = 0; i < 20; i++)
+            {
+                await SendAsync(Changed, i, """ "tier":"pro" """, Guid.NewGuid());
+            }
+
+            // A topic appears meanwhile, whose partitions nobody has paused. The feed loses its connection so often that it has read them by then.
+            await Eventually.TrueAsync(async () => await WaitingAsync() == 1, "taking the message", Patience);
+            _broker.CreateTopic(new DevBrokerTopic(Suspended, 4));
+            for (var i = 0; i < 20; i++)
+            {
+                await SendAsync(Suspended, i, "", Guid.NewGuid());
+            }
+
+            for (var i = 0; i < 7; i++)
+            {
+                await Eventually.TrueAsync(async () => await WaitingAsync() == 1, "trying again", Patience);
+                await TerminateAsync(held);
+            }
+        }
+
+        await _counts.ReachAsync(ControlOutcome.Applied, 41);
+        Assert.Equal((41, 0), (await InboxAsync(), _counts.Of(ControlOutcome.Seen)));
+    }
+
+    [KafkaFact("postgres")]
     public async Task FeedThatWaitsForItsDatabase_StaysAMember_AndHoldsUpNoRebalance()
     {
         await using var other = await postgres.CreateAsync();

@@ -154,6 +154,20 @@ public sealed class InboxTableTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [ToolFact("postgres")]
+    public async Task ManyJobsOfASuspendedTenant_DoNotKeepThoseOfOthersFromTheWorkers()
+    {
+        await _queue.SubmitAsync([.. Enumerable.Range(0, 600).Select(_ => Job() with { RunAt = DateTimeOffset.UtcNow.AddHours(1) })], None);
+        await _queue.SubmitAsync([Job() with { TenantId = Guid.NewGuid(), RunAt = DateTimeOffset.UtcNow.AddHours(2) }], None);
+        await TakeAsync(Suspended, 0, "");
+        await _test.ExecuteAsync("UPDATE amp_jobs.job SET run_at = run_at - interval '3 hours'");
+
+        Assert.Equal((0, 1, 0), await _queue.SweepAsync(None));
+        Assert.Equal((0, 0, 0), await _queue.SweepAsync(None));
+        await TakeAsync(Suspended, 1, """ "active":true """);
+        Assert.Equal((0, 500, 0), await _queue.SweepAsync(None));
+    }
+
+    [ToolFact("postgres")]
     public async Task DeletedTenant_StaysClosed_WhateverComesLater_AndHoweverOldTheMessageIs()
     {
         await TakeAsync(Suspended, 5, "");
