@@ -138,13 +138,14 @@ internal sealed class ControlFeed : IAsyncDisposable
                 return work.Result;
             }
 
-            // However long the database is away, polling keeps the membership: a rebalance waits for nobody, and partitions may go to
-            // others and come back. What is new here is paused with the next round.
-            Try(() => consumer.Pause(consumer.Assignment));
+            // However long the database is away, polling keeps the membership: no rebalance waits for this feed. What is read before
+            // its partition is paused, as that of a new one, waits its turn.
             if (Poll(consumer, TimeSpan.Zero) is { } early)
             {
                 _early.Enqueue(early);
             }
+
+            Try(() => consumer.Pause(consumer.Assignment));
         }
     }
 
