@@ -278,6 +278,23 @@ public sealed class ControlFeedTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [KafkaFact("postgres")]
+    public async Task BrokerThatGoesAway_IsWaitedFor_AndHoldsUpNoEnd()
+    {
+        var feed = NewFeed();
+        await SendAsync(Created, 0, "");
+        await _counts.ReachAsync(ControlOutcome.Applied, 1);
+        _broker.SetDown();
+        var sending = SendAsync(Changed, 1, """ "tier":"pro" """);
+        _broker.SetUp();
+        await sending;
+        await _counts.ReachAsync(ControlOutcome.Applied, 2);
+
+        _broker.SetDown();
+        await feed.DisposeAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(20));
+        _broker.SetUp();
+    }
+
+    [KafkaFact("postgres")]
     public async Task FeedThatWaitsForItsDatabase_StaysAMember_AndHoldsUpNoRebalance()
     {
         await using var other = await postgres.CreateAsync();
