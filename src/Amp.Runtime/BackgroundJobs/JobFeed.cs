@@ -27,7 +27,7 @@ internal sealed class JobFeed : IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Channel<FeedItem> _items = Channel.CreateUnbounded<FeedItem>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
-    private readonly Func<ConsumeResult<Ignore, byte[]>, AmpException, Task> _park;
+    private readonly InboxTable _inbox;
 
     // The poll thread's own.
     private readonly Dictionary<int, PartitionOffsets> _assigned = [];
@@ -37,12 +37,12 @@ internal sealed class JobFeed : IAsyncDisposable
     /// <summary>Joins the group and begins to read.</summary>
     /// <param name="kafka">Brokers, log-on, and the topic.</param>
     /// <param name="group">The consumer group.</param>
-    /// <param name="park">Puts a message aside that cannot be understood; it is not read again then.</param>
+    /// <param name="inbox">Where messages are put aside that cannot be understood.</param>
     /// <param name="time">The clock.</param>
     /// <param name="logger">Where log lines go.</param>
-    public JobFeed(KafkaEventOptions kafka, string group, Func<ConsumeResult<Ignore, byte[]>, AmpException, Task> park, TimeProvider time, ILogger logger)
+    public JobFeed(KafkaEventOptions kafka, string group, InboxTable inbox, TimeProvider time, ILogger logger)
     {
-        (_topic, _park, _logger) = (kafka.Topic, park, logger);
+        (_topic, _inbox, _logger) = (kafka.Topic, inbox, logger);
         _clientLog = new KafkaClientLog(time, logger);
         var settings = KafkaClients.CommonSettings(kafka);
         settings["group.id"] = group;
@@ -161,7 +161,7 @@ internal sealed class JobFeed : IAsyncDisposable
 
         try
         {
-            var message = JobMessage.Read(read.Message.Value);
+            var message = JobMessage.Read(read.Message.Value ?? []);
             JobSubmissionCheck.Require(message.ToSubmission());
             Give(new FeedItem(message.Id, message, source, read.Offset.Value));
         }
@@ -185,12 +185,12 @@ internal sealed class JobFeed : IAsyncDisposable
         {
             try
             {
-                await _park(read, error);
+                await _inbox.ParkAsync(read.Topic, read.Partition.Value, read.Offset.Value, read.Message.Value ?? [], error.Message, _stop.Token);
                 Log.ParkedMessage(_logger, read.Topic, read.Partition.Value, read.Offset.Value, error.Message);
                 item.Source.Settle(item);
                 return;
             }
-            catch (AmpException)
+            catch (Exception e) when (e is AmpException or OperationCanceledException)
             {
                 // Until it is put aside, its offset is not passed.
                 await Task.Delay(TimeSpan.FromSeconds(1), _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

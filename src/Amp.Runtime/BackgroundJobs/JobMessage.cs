@@ -60,8 +60,9 @@ internal sealed record JobMessage(Guid Id, string Type, Guid TenantId, string Ac
 
             return new JobMessage(IdOf(Text(root, "id")), Text(root, "type"), IdOf(account), account, data.GetRawText());
         }
-        catch (JsonException e)
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
+            // The latter tells of text that is no Unicode.
             throw Malformed($"it is not JSON: {e.Message.TrimEnd('.')}", e);
         }
     }
@@ -89,7 +90,7 @@ internal sealed record JobMessage(Guid Id, string Type, Guid TenantId, string Ac
     }
 
     private static string Text(JsonElement root, string name) =>
-        root.TryGetProperty(name, out var value) && value.ValueKind is JsonValueKind.String && value.GetString() is { Length: > 0 and <= MaxNameLength } text
+        root.TryGetProperty(name, out var value) && value.ValueKind is JsonValueKind.String && value.GetString() is { Length: > 0 and <= MaxNameLength } text && !text.Contains('\0', StringComparison.Ordinal)
             ? text
             : throw Malformed($"it has no text '{name}' of 1 to {MaxNameLength} characters");
 

@@ -42,15 +42,6 @@ internal sealed partial class JobQueue
         },
         null, cancellationToken);
 
-    /// <summary>Puts a message aside that cannot be understood.</summary>
-    public Task ParkMessageAsync(string topic, int partition, long offset, byte[] message, string error, CancellationToken cancellationToken) => database.RunAsync(
-        "putting a message aside",
-        connection => connection.ExecuteAsync(
-            """
-            INSERT INTO amp_jobs.inbox_dead (topic, partition, "offset", message, error) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING
-            """, [topic, partition, offset, message, error], cancellationToken),
-        null, cancellationToken);
-
     private static async Task InsertDeadAsync(
         NpgsqlConnection connection, TenantLedger ledger, JobSubmission job, AmpException refusal, CancellationToken cancellationToken)
     {

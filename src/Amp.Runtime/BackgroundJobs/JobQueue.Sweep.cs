@@ -58,7 +58,10 @@ internal sealed partial class JobQueue
     private async Task<int> DispatchAsync(CancellationToken cancellationToken)
     {
         const string undispatched = "state = 'queued' AND dispatched_at IS NULL AND run_at <= now()";
-        var ready = await FindAsync(undispatched, [], cancellationToken);
+
+        // Without those of tenants that may not work: they would be found again and again, before all others.
+        const string ofActive = "tenant_id <> ALL(ARRAY(SELECT tenant_id FROM amp_jobs.job_tenant WHERE status <> 'active'))";
+        var ready = await FindAsync($"{undispatched} AND {ofActive}", [], cancellationToken);
         return ready.Count == 0 ? 0 : await ChangeAsync("dispatching jobs", ready, async (connection, ledger) =>
         {
             // Those of a suspended tenant wait until it may work again.

@@ -214,6 +214,14 @@ internal sealed partial class JobQueue
             return;
         }
 
+        if (tenant.Status == "closed" && (verdict is JobVerdict.GiveBack or JobVerdict.Snooze || (verdict is JobVerdict.Retry && job.Attempt < job.MaxAttempts)))
+        {
+            // Nobody would ever take it again.
+            await SetAsync("state = 'cancelled', cancel_requested = TRUE, finished_at = now()");
+            ledger.Tell(job.TenantId, JobTopics.Cancelled, job.Cancelled("system", TenantDeleted, ledger.Now));
+            return;
+        }
+
         if (verdict is JobVerdict.GiveBack or JobVerdict.Snooze)
         {
             tenant.Queued++;

@@ -20,9 +20,6 @@ internal static partial class Log
     [LoggerMessage(1604, LogLevel.Information, "Reads {Count} partitions of topic {Topic}")]
     public static partial void PartitionsChanged(ILogger logger, string topic, int count);
 
-    [LoggerMessage(1605, LogLevel.Warning, "Put message {Offset} of {Topic} [{Partition}] aside: {Reason}")]
-    public static partial void ParkedMessage(ILogger logger, string topic, int partition, long offset, string reason);
-
     [LoggerMessage(1606, LogLevel.Information, "Job worker {WorkerId} started with {PoolSize} handlers at once")]
     public static partial void JobWorkerStarted(ILogger logger, Guid workerId, int poolSize);
 
@@ -46,4 +43,19 @@ internal static partial class Log
 
     [LoggerMessage(1613, LogLevel.Error, "No heartbeat arrived for {Seconds} s: all handlers are cancelled before others take their jobs")]
     public static partial void HeartbeatLost(ILogger logger, double seconds);
+
+    [LoggerMessage(1620, LogLevel.Warning, "Put message {Offset} of {Topic} [{Partition}] aside, which cannot be understood: {Reason}")]
+    public static partial void ParkedMessage(ILogger logger, string topic, int partition, long offset, string reason);
+
+    [LoggerMessage(1621, LogLevel.Warning, "Messages of other services cannot be taken, and are tried again: {Reason}")]
+    public static partial void ControlFails(ILogger logger, string reason);
+
+    [LoggerMessage(1622, LogLevel.Information, "Messages of other services are taken again")]
+    public static partial void ControlRecovered(ILogger logger);
+
+    [LoggerMessage(1623, LogLevel.Debug, "Took message {EventId} of {Topic} about tenant {TenantId}: {Outcome}")]
+    public static partial void TookMessage(ILogger logger, string topic, string eventId, Guid tenantId, ControlOutcome outcome);
+
+    [LoggerMessage(1624, LogLevel.Information, "Cancelled {Jobs} jobs of tenant {TenantId}, which was deleted")]
+    public static partial void CancelledJobsOfTenant(ILogger logger, Guid tenantId, int jobs);
 }

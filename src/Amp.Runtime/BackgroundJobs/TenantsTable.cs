@@ -39,6 +39,31 @@ internal sealed class TenantsTable(MetadataDatabase database, string? workTopic)
     public static Task<int> SetStatusAsync(NpgsqlConnection connection, Guid tenantId, string status, CancellationToken cancellationToken) =>
         connection.ExecuteAsync("UPDATE amp_jobs.job_tenant SET status = $2 WHERE tenant_id = $1 AND status <> 'closed'", [tenantId, status], cancellationToken);
 
+    /// <summary>
+    /// Sets tier and limits as a message says, unless a later one did: one whose time lies ahead counts as of now, so that a wrong clock
+    /// does not shut out what comes later. Part of a transaction.
+    /// </summary>
+    public static Task<int> SetLimitsAsync(NpgsqlConnection connection, ControlMessage message, CancellationToken cancellationToken) =>
+        SetLimitsAsync(connection, message, "tier_changed_at <= least($7, now())", [], cancellationToken);
+
+    /// <summary>Sets tier and limits of a new tenant as a message says, unless anybody set them; a tenant that its first job or another message made is still new. Part of a transaction.</summary>
+    public static Task<int> BeginLimitsAsync(NpgsqlConnection connection, ControlMessage message, CancellationToken cancellationToken)
+    {
+        var limits = TenantLimits.Default;
+        return SetLimitsAsync(
+            connection, message,
+            "tier_changed_at = '-infinity' AND (tier, daily_limit, queued_limit, running_limit, payload_limit) = ('standard', $8, $9, $10, $11)",
+            [limits.Daily, limits.Queued, limits.Running, limits.Payload], cancellationToken);
+    }
+
+    /// <summary>Sets whether a tenant may work as a message says, unless a later one did or it is closed; times as with the limits. Part of a transaction.</summary>
+    public static Task<int> SetStatusAsync(NpgsqlConnection connection, ControlMessage message, string status, CancellationToken cancellationToken) =>
+        connection.ExecuteAsync(
+            """
+            UPDATE amp_jobs.job_tenant SET status = $2, status_changed_at = least($3, now())
+            WHERE tenant_id = $1 AND status <> 'closed' AND status_changed_at <= least($3, now())
+            """, [message.TenantId, status, Sql.Time(message.Time)], cancellationToken);
+
     /// <summary>As the other, in a transaction of its own.</summary>
     public Task SetLimitsAsync(Guid tenantId, string tier, TenantLimits limits, CancellationToken cancellationToken) =>
         database.RunAsync("setting limits", connection => SetLimitsAsync(connection, tenantId, tier, limits, cancellationToken), null, cancellationToken);
@@ -110,4 +135,18 @@ internal sealed class TenantsTable(MetadataDatabase database, string? workTopic)
             },
             cancellationToken),
         null, cancellationToken);
+
+    private static Task<int> SetLimitsAsync(
+        NpgsqlConnection connection, ControlMessage message, string condition, object[] parameters, CancellationToken cancellationToken) =>
+        connection.ExecuteAsync(
+            $"""
+            UPDATE amp_jobs.job_tenant SET tier = coalesce($2, tier), daily_limit = coalesce($3, daily_limit), queued_limit = coalesce($4, queued_limit),
+                running_limit = coalesce($5, running_limit), payload_limit = coalesce($6, payload_limit), tier_changed_at = least($7, now())
+            WHERE tenant_id = $1 AND {condition}
+            """,
+            [
+                message.TenantId, Sql.Text(message.Tier), Sql.Int(message.Limits.Daily), Sql.Int(message.Limits.Queued), Sql.Int(message.Limits.Running),
+                Sql.Int(message.Limits.Payload), Sql.Time(message.Time), .. parameters,
+            ],
+            cancellationToken);
 }

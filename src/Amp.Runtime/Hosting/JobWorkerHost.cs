@@ -27,9 +27,8 @@ public sealed class JobWorkerHost : IAsyncDisposable
             _relay = new OutboxRelay(new OutboxTable(database), kafka, TimeProvider.System, loggers.CreateLogger<OutboxRelay>());
             _parts.Add(_relay);
             feed = new JobFeed(
-                kafka, jobs.ConsumerGroup,
-                (read, error) => queue.ParkMessageAsync(read.Topic, read.Partition.Value, read.Offset.Value, read.Message.Value, error.Message, CancellationToken.None),
-                TimeProvider.System, loggers.CreateLogger<JobFeed>());
+                kafka, jobs.ConsumerGroup, new InboxTable(database), TimeProvider.System, loggers.CreateLogger<JobFeed>());
+            _parts.Add(new ControlFeed(new InboxTable(database), queue, kafka, TimeProvider.System, loggers.CreateLogger<ControlFeed>()));
         }
 
         _parts.Add(new JobSweeper(queue, new TenantsTable(database, queue.Publishes ? jobs.Topic : null), TimeProvider.System, loggers.CreateLogger<JobSweeper>()));

@@ -61,6 +61,9 @@ internal static class Sql
     public static NpgsqlParameter TextArray(IEnumerable<string?>? texts) =>
         new() { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text, Value = (object?)texts?.ToArray() ?? DBNull.Value };
 
+    public static NpgsqlParameter Int(int? number) =>
+        new() { NpgsqlDbType = NpgsqlDbType.Integer, Value = (object?)number ?? DBNull.Value };
+
     public static NpgsqlParameter Long(long? number) =>
         new() { NpgsqlDbType = NpgsqlDbType.Bigint, Value = (object?)number ?? DBNull.Value };
 

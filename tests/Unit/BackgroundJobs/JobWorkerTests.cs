@@ -165,7 +165,7 @@ public sealed class JobWorkerTests(PostgresFixture postgres) : IAsyncLifetime
     {
         string[] bad =
         [
-            "not JSON", "[1,2]", "{}", """{"id":"a","type":"job.test","account_id":"b","data":[]}""", """{"id":7,"type":"job.test","account_id":"b","data":{}}""",
+            "not JSON", "[1,2]", "{}", """{"id":"\ud800","type":"job.test","account_id":"b","data":{}}""", """{"id":"a","type":"job.test","account_id":"\u0000","data":{}}""", """{"id":"a","type":"job.test","account_id":"b","data":[]}""", """{"id":7,"type":"job.test","account_id":"b","data":{}}""",
             """{"id":"a","type":"job..test","account_id":"b","data":{}}""", """{"id":"a","type":"job.test","account_id":"","data":{}}""",
         ];
         await using var relay = NewRelay();
@@ -395,9 +395,7 @@ public sealed class JobWorkerTests(PostgresFixture postgres) : IAsyncLifetime
     private JobWorker NewWorker(bool withFeed = true, JobWorkerOptions? options = null, string group = "job-workers") => new(
         _test.Database, _queue, withFeed ? NewFeed(group) : null, JobTopics.Work, _handlers, options ?? new JobWorkerOptions(), TimeProvider.System, _logger);
 
-    private JobFeed NewFeed(string group) => new(
-        Kafka, group,
-        (read, error) => _queue.ParkMessageAsync(read.Topic, read.Partition.Value, read.Offset.Value, read.Message.Value, error.Message, None), TimeProvider.System, _logger);
+    private JobFeed NewFeed(string group) => new(Kafka, group, new InboxTable(_test.Database), TimeProvider.System, _logger);
 
     private OutboxRelay NewRelay() => new(new OutboxTable(_test.Database), Kafka, TimeProvider.System, _logger);
 

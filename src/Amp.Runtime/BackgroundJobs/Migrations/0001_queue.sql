@@ -15,7 +15,10 @@ CREATE TABLE amp_jobs.job_tenant (
     queued        INTEGER NOT NULL DEFAULT 0 CHECK (queued >= 0),
     running       INTEGER NOT NULL DEFAULT 0 CHECK (running >= 0),
     event_seq     BIGINT NOT NULL DEFAULT 0,
-    changed_at    TIMESTAMPTZ NOT NULL DEFAULT '-infinity' -- of the last message of another service that changed it
+    -- Times of the last messages of other services that set tier and limits, and the status. Topics are read in no order among each
+    -- other, so each of the two has its own.
+    tier_changed_at   TIMESTAMPTZ NOT NULL DEFAULT '-infinity',
+    status_changed_at TIMESTAMPTZ NOT NULL DEFAULT '-infinity'
 ) WITH (fillfactor = 50);
 
 -- lease is the fence: it rises with every claim and never goes back, while attempt does when a job is given back. ordinal is the order
