@@ -47,7 +47,7 @@ internal sealed partial class EmailTemplate(string source, string text)
                 : $"Template {source}, line {line}: {match.Value} is not closed by }}}}.");
         });
 
-    [GeneratedRegex(@"\{\{(?<name>[^{}\n]*)(?<end>\}\})?", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"\{\{(?!\{)(?<name>[^{}\n]*)(?<end>\}\})?", RegexOptions.CultureInvariant)]
     private static partial Regex Placeholder();
 
     [GeneratedRegex(@"\p{Cc}+", RegexOptions.CultureInvariant)]
