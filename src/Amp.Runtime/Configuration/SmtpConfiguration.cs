@@ -12,7 +12,7 @@ public sealed record SmtpConfiguration
     /// <summary>Whether the connection must be encrypted by STARTTLS; a server that does not offer it gets nothing then.</summary>
     public bool StartTls { get; init; } = true;
 
-    /// <summary>User name; null exactly when <see cref="Password"/> is, for a server that asks for none.</summary>
+    /// <summary>User name; null exactly when <see cref="Password"/> is, for a server that asks for none. The server must offer <c>AUTH LOGIN</c>.</summary>
     public string? Username { get; init; }
 
     /// <summary>Password.</summary>

@@ -211,7 +211,13 @@ public sealed class CampaignEmailTests(PostgresFixture postgres) : IAsyncLifetim
         await using var connection = gate.Connection!;
         await _rig.Test.Database.RunAsync("locking", c => MetadataDb.Sql.ExecuteAsync(c, "LOCK TABLE amp_campaigns.sent_email IN SHARE MODE", [], CancellationToken.None), gate, CancellationToken.None);
         var running = _rig.HandleAsync(Handler(sink), job, stop.Token);
-        await Eventually.TrueAsync(async () => await _rig.Test.ScalarAsync<bool>("SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted)"), "the recording");
+        await Eventually.TrueAsync(
+            async () => await _rig.Test.ScalarAsync<bool>(
+                """
+                SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'amp_campaigns.sent_email'::regclass
+                    AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))
+                """),
+            "the recording");
         await stop.CancelAsync();
         await gate.RollbackAsync();
 
@@ -232,10 +238,12 @@ public sealed class CampaignEmailTests(PostgresFixture postgres) : IAsyncLifetim
         Assert.Equal("amp", Assert.Single(sink.Mails).User);
     }
 
-    [ToolFact("postgres")]
-    public async Task LogIn_ThatIsRefused_GivesTheJobUp_AndTellsNoPassword()
+    [ToolTheory("postgres")]
+    [InlineData("LOGIN PLAIN", "right")]
+    [InlineData("PLAIN", "hunter2")]
+    public async Task LogIn_ThatIsRefusedOrNotOfferedByLogin_GivesTheJobUp_AndTellsNoPassword(string mechanisms, string password)
     {
-        await using var sink = new SmtpSink { Login = ("amp", "right") };
+        await using var sink = new SmtpSink { Login = ("amp", password), Mechanisms = mechanisms };
         var handler = Handler(Smtp(sink.Port) with { Username = "amp", Password = new Secret("hunter2") });
 
         var answer = await _rig.RunAsync(handler, "job.email.welcome", Payload());
