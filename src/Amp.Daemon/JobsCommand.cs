@@ -12,14 +12,14 @@ internal static class JobsCommand
         var config = Options.Config();
         var logLevel = Options.LogLevel();
         var poolSize = new Option<int?>("--pool-size") { Description = "Jobs to run at once; KAFKA_WORKER_POOL_SIZE and the configuration when left out." };
-        var command = new Command("jobs", "Runs a worker of background jobs until it is told to stop.") { poolSize, config, logLevel };
+        var command = new Command("jobs", "Runs a worker of background jobs (e-mails, positions and rewards of campaigns) until it is told to stop.") { poolSize, config, logLevel };
         command.SetAction((arguments, cancellationToken) => CommandRunner.RunAsync(async () =>
         {
             using var loggers = CommandRunner.CreateLoggers(arguments.GetValue(logLevel));
             var configuration = AmpDeployment.FindConfiguration(arguments.GetValue(config), Environment.CurrentDirectory);
             await using var deployment = await AmpDeployment.OpenAsync(configuration, loggers, cancellationToken);
             var options = JobWorkerHost.OptionsOf(configuration);
-            options = options with { PoolSize = arguments.GetValue(poolSize) ?? options.PoolSize };
+            options = options with { PoolSize = arguments.GetValue(poolSize) ?? options.PoolSize, RunsCampaigns = true };
             foreach (var line in JobWorkerHost.Describe(deployment, options))
             {
                 Console.WriteLine(line);

@@ -27,6 +27,10 @@ public sealed class StartAmpBackgroundWorkerCommand : ServiceCmdlet
     [ValidateNotNullOrEmpty]
     public string? ConfigPath { get; set; }
 
+    /// <summary>Also runs the jobs of campaigns: e-mails (where the configuration names a mail server), positions, rewards.</summary>
+    [Parameter]
+    public SwitchParameter Campaigns { get; set; }
+
     /// <summary>Stays until Ctrl+C or SIGTERM, then stops the worker in an orderly way: for services.</summary>
     [Parameter]
     public SwitchParameter Wait { get; set; }
@@ -39,7 +43,7 @@ public sealed class StartAmpBackgroundWorkerCommand : ServiceCmdlet
             return;
         }
 
-        if (AmpSession.JobHandlers.Patterns.Count == 0)
+        if (!Campaigns && AmpSession.JobHandlers.Patterns.Count == 0)
         {
             WriteWarning("No handler is registered, so the worker takes no job until there is one: Register-AmpBackgroundJobHandler -Type … -ScriptBlock { param($Job) … }");
         }
@@ -52,7 +56,7 @@ public sealed class StartAmpBackgroundWorkerCommand : ServiceCmdlet
                 ? await AmpSession.GetAsync(location, RunspaceId, cancellationToken)
                 : await OpenAsync(configPath, location, cancellationToken);
             var options = JobWorkerHost.OptionsOf(deployment.Deployment.Configuration);
-            options = options with { PoolSize = PoolSize ?? options.PoolSize, DrainTimeout = DrainTimeout ?? options.DrainTimeout };
+            options = options with { PoolSize = PoolSize ?? options.PoolSize, DrainTimeout = DrainTimeout ?? options.DrainTimeout, RunsCampaigns = Campaigns };
             foreach (var line in JobWorkerHost.Describe(deployment.Deployment, options))
             {
                 await pipeline.VerboseAsync(line);

@@ -42,6 +42,15 @@ public sealed class JobHandlers
             [.. entries.Where(other => other.Pattern != pattern).Append(entry).OrderBy(other => other.Pattern.AsSpan().ContainsAny('*', '?')).ThenByDescending(other => other.Pattern.Length)]);
     }
 
+    /// <summary>Registers a handler unless there is one of the same pattern.</summary>
+    internal void SetDefault(string pattern, IJobHandler handler, JobHandlerOptions options)
+    {
+        if (!Patterns.Contains(pattern))
+        {
+            Set(pattern, handler, options);
+        }
+    }
+
     /// <summary>Removes the handler of a pattern; jobs that it has go on. False when there is none.</summary>
     /// <param name="pattern">As it was registered.</param>
     public bool Remove(string pattern) =>

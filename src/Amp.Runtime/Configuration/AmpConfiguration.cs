@@ -1,5 +1,6 @@
 using System.Collections;
 using System.Net;
+using System.Net.Mail;
 
 namespace Amp.Configuration;
 
@@ -57,6 +58,12 @@ public sealed record AmpConfiguration
 
     /// <summary>Background jobs.</summary>
     public required BackgroundJobsConfiguration BackgroundJobs { get; init; }
+
+    /// <summary>The mail server of background jobs; null when none is configured.</summary>
+    public SmtpConfiguration? Smtp { get; init; }
+
+    /// <summary>Folder of templates of e-mails; an absolute path, or null for the built-in ones. It may not exist.</summary>
+    public string? TemplatesDir { get; init; }
 
     /// <summary>Metrics and traces.</summary>
     public required OpenTelemetryConfiguration OpenTelemetry { get; init; }
@@ -213,11 +220,34 @@ public sealed record AmpConfiguration
             reader.AddFault(values.Origin(present), $"{present.Path} is set, but {missing.Path} is not");
         }
 
+        CheckSmtp(reader);
         if (values.Get(AmpSettings.AdminApiAddress) is { } address && !IPAddress.IsLoopback(address.Address) && !values.IsSet(AmpSettings.AdminApiToken))
         {
             reader.AddFault(
                 values.Origin(AmpSettings.AdminApiAddress),
                 $"{AmpSettings.AdminApiAddress.Path} is reachable from other machines, so {AmpSettings.AdminApiToken.Path} must be set");
+        }
+    }
+
+    private static void CheckSmtp(SettingReader reader)
+    {
+        var values = reader.Values;
+        if (values.IsSet(AmpSettings.SmtpHost) && !values.IsSet(AmpSettings.SmtpFrom))
+        {
+            reader.AddFault(values.Origin(AmpSettings.SmtpHost), $"{AmpSettings.SmtpHost.Path} is set, but {AmpSettings.SmtpFrom.Path} is not");
+        }
+
+        if (values.Get(AmpSettings.SmtpFrom) is { } from && !MailAddress.TryCreate(from, out _))
+        {
+            reader.AddFault(values.Origin(AmpSettings.SmtpFrom), $"{AmpSettings.SmtpFrom.Path} is no e-mail address, such as {AmpSettings.SmtpFrom.Example}");
+        }
+
+        if (values.IsSet(AmpSettings.SmtpUsername) != values.IsSet(AmpSettings.SmtpPassword))
+        {
+            var (present, missing) = values.IsSet(AmpSettings.SmtpUsername)
+                ? ((Setting)AmpSettings.SmtpUsername, (Setting)AmpSettings.SmtpPassword)
+                : (AmpSettings.SmtpPassword, AmpSettings.SmtpUsername);
+            reader.AddFault(values.Origin(present), $"{present.Path} is set, but {missing.Path} is not");
         }
     }
 
@@ -269,6 +299,16 @@ public sealed record AmpConfiguration
             BackgroundJobs = new BackgroundJobsConfiguration(
                 values.Get(AmpSettings.JobBrokers) ?? (values.Get(AmpSettings.EventsEnabled) ? values.Get(AmpSettings.KafkaBrokers) : null) ?? [],
                 values.Get(AmpSettings.JobTopic)!, values.Get(AmpSettings.JobGroup)!, (int)values.Get(AmpSettings.JobPoolSize), values.Get(AmpSettings.JobDrainTimeout)),
+            Smtp = values.Get(AmpSettings.SmtpHost) is not { } host ? null : new SmtpConfiguration
+            {
+                Host = host,
+                Port = (int)values.Get(AmpSettings.SmtpPort),
+                StartTls = values.Get(AmpSettings.SmtpStartTls),
+                Username = values.Get(AmpSettings.SmtpUsername),
+                Password = values.Get(AmpSettings.SmtpPassword),
+                From = values.Get(AmpSettings.SmtpFrom)!,
+            },
+            TemplatesDir = Resolve(values.Get(AmpSettings.TemplatesDir)),
             OpenTelemetry = new OpenTelemetryConfiguration(
                 values.Get(AmpSettings.MetricsUrl), values.Get(AmpSettings.MetricsExportInterval),
                 values.Get(AmpSettings.TraceUrl), values.Get(AmpSettings.TraceRatio)),

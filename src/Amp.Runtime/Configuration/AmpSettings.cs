@@ -130,6 +130,27 @@ internal static class AmpSettings
     public static readonly Setting<TimeSpan> JobDrainTimeout = new(
         "background_jobs.drain_timeout_secs", SettingType.Duration(0, 86_400), TimeSpan.FromSeconds(30), "How long jobs may go on when their worker stops, in seconds.");
 
+    public static readonly Setting<string> TemplatesDir = new(
+        "background_jobs.templates_dir", SettingType.Path, null, "Folder of templates of e-mails, where they shall not be the built-in ones.", "templates");
+
+    public static readonly Setting<string> SmtpHost = new(
+        "background_jobs.smtp.host", SettingType.Text, null, "Mail server that e-mails of jobs are given to; without one, such jobs wait.", "smtp.example.org");
+
+    public static readonly Setting<long> SmtpPort = new(
+        "background_jobs.smtp.port", SettingType.Integer(1, 65_535), 587, "Its port; not one that expects TLS from the first byte (465).");
+
+    public static readonly Setting<bool> SmtpStartTls = new(
+        "background_jobs.smtp.starttls", SettingType.Boolean, true, "Whether connections to it must be encrypted by STARTTLS; if not, the password is not either.");
+
+    public static readonly Setting<string> SmtpUsername = new(
+        "background_jobs.smtp.username", SettingType.Text, null, "User name, where the server asks for one.", "user");
+
+    public static readonly Setting<Secret> SmtpPassword = new(
+        "background_jobs.smtp.password", SettingType.Secret, null, "Password; required with username.", "password");
+
+    public static readonly Setting<string> SmtpFrom = new(
+        "background_jobs.smtp.from", SettingType.Text, null, "Who sends; required with host.", "Our team <team@example.org>");
+
     public static readonly Setting<Secret> MetricsUrl = new(
         "opentelemetry.metrics_url", SettingType.Url("http", "https"), null, "Collector that metrics are sent to (OTLP over HTTP).",
         "http://localhost:4318/v1/metrics");
@@ -156,6 +177,7 @@ internal static class AmpSettings
         KafkaBrokers, KafkaTopic, KafkaPartitions, SaslMechanism, SaslUsername, SaslPassword,
         AwsRegion, TlsEnabled, TlsCaFile, TlsCertificateFile, TlsKeyFile,
         JobBrokers, JobTopic, JobGroup, JobPoolSize, JobDrainTimeout,
+        TemplatesDir, SmtpHost, SmtpPort, SmtpStartTls, SmtpUsername, SmtpPassword, SmtpFrom,
         MetricsUrl, MetricsExportInterval, TraceUrl, TraceRatio,
         .. Foreign(
             "flight_addr", "jsonl_addr", "max_mem_mb", "query_max_mem_mb", "spill_location", "microbatch_max_interval",

@@ -1,4 +1,5 @@
 using Amp.BackgroundJobs;
+using Amp.BackgroundJobs.Campaigns;
 using Amp.MetadataDb;
 using Microsoft.Extensions.Logging;
 
@@ -9,6 +10,9 @@ public sealed class JobWorkerHost : IAsyncDisposable
 {
     /// <summary>Connections beside those of handlers: the worker's own, the sweep, the relay, and what other services tell.</summary>
     private const int OwnConnections = 6;
+
+    /// <summary>The positions of a campaign with a million users take a while.</summary>
+    private static readonly JobHandlerOptions CampaignOptions = new() { TimeLimit = TimeSpan.FromMinutes(10) };
 
     private readonly MetadataDatabase _database;
     private readonly List<IAsyncDisposable> _parts = [];
@@ -63,6 +67,15 @@ public sealed class JobWorkerHost : IAsyncDisposable
         {
             var queue = NewQueue(configuration, database);
             await queue.InitializeAsync(configuration.MetadataDb.AutoMigrate, cancellationToken);
+            if (options.RunsCampaigns)
+            {
+                await CampaignHandlers.InitializeAsync(database, configuration.MetadataDb.AutoMigrate, cancellationToken);
+                foreach (var (types, handler) in CampaignHandlers.Create(database, configuration.Smtp, configuration.TemplatesDir))
+                {
+                    handlers.SetDefault(types, handler, CampaignOptions);
+                }
+            }
+
             return new JobWorkerHost(database, queue, deployment, handlers, options, loggers);
         }
         catch

@@ -19,6 +19,9 @@ internal sealed record MigrationSet(string ResourcePrefix, string History, strin
 
     /// <summary>Of background jobs; the key is "amp-jobs" in ASCII.</summary>
     public static MigrationSet BackgroundJobs { get; } = new("Amp.BackgroundJobs.Migrations.", "amp_jobs.migrations", "amp_jobs", 0x616D702D6A6F6273);
+
+    /// <summary>Of campaigns; the key is "amp-camp" in ASCII.</summary>
+    public static MigrationSet Campaigns { get; } = new("Amp.BackgroundJobs.Campaigns.Migrations.", "amp_campaigns.migrations", "amp_campaigns", 0x616D702D63616D70);
 }
 
 /// <summary>

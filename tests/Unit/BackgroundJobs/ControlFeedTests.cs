@@ -141,7 +141,7 @@ public sealed class ControlFeedTests(PostgresFixture postgres) : IAsyncLifetime
     {
         await _queue.SubmitAsync([.. Enumerable.Range(0, 1_200).Select(_ => Job())], None);
         var worker = Guid.NewGuid();
-        await _queue.BeatAsync(worker);
+        await _test.BeatAsync(worker);
         var running = Assert.Single(await _queue.ClaimAsync(worker, 1));
         var logger = new RecordingLogger();
         await SendAsync(Deleted, 0, "");

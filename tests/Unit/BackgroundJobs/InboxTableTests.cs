@@ -30,7 +30,7 @@ public sealed class InboxTableTests(PostgresFixture postgres) : IAsyncLifetime
         _tenants = new TenantsTable(_test.Database, "job-events");
         _inbox = new InboxTable(_test.Database);
         await _queue.InitializeAsync(autoMigrate: true, None);
-        await _queue.BeatAsync(_worker);
+        await _test.BeatAsync(_worker);
     }
 
     public async Task DisposeAsync()

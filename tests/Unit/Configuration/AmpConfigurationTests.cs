@@ -39,6 +39,8 @@ public sealed class AmpConfigurationTests : IDisposable
         Assert.Equal(16, configuration.WorkerEvents.Kafka.Partitions);
         Assert.Empty(configuration.WorkerEvents.Kafka.Brokers);
         Assert.Null(configuration.OpenTelemetry.MetricsUrl);
+        Assert.Null(configuration.Smtp);
+        Assert.Null(configuration.TemplatesDir);
     }
 
     [Fact]
@@ -68,6 +70,14 @@ public sealed class AmpConfigurationTests : IDisposable
             kafka.sasl_password = "secret"
             kafka.tls_enabled = true
             kafka.tls_ca_file = "ca.pem"
+            [background_jobs]
+            templates_dir = "templates"
+            smtp.host = "mail.example.org"
+            smtp.port = 25
+            smtp.starttls = false
+            smtp.username = "me"
+            smtp.password = "secret"
+            smtp.from = "The team <team@example.org>"
             """);
 
         Assert.Equal("eu-west-1a-worker", configuration.NodeId);
@@ -84,6 +94,18 @@ public sealed class AmpConfigurationTests : IDisposable
         Assert.Equal(["k1:9092", "k2:9092"], kafka.Brokers.ToArray());
         Assert.Equal(("SCRAM-SHA-256", "me", "secret"), (kafka.SaslMechanism, kafka.SaslUsername, kafka.SaslPassword!.Reveal()));
         Assert.Equal(Path.Combine(_folder.FullName, "ca.pem"), kafka.TlsCaFile);
+        var smtp = configuration.Smtp!;
+        Assert.Equal(("mail.example.org", 25, false), (smtp.Host, smtp.Port, smtp.StartTls));
+        Assert.Equal(("me", "secret", "The team <team@example.org>"), (smtp.Username, smtp.Password!.Reveal(), smtp.From));
+        Assert.Equal(Path.Combine(_folder.FullName, "templates"), configuration.TemplatesDir);
+    }
+
+    [Fact]
+    public void Load_WhenAMailServerHasOnlyWhatItNeeds_EncryptsAndUsesTheSubmissionPort()
+    {
+        var smtp = Load("[background_jobs.smtp]\nhost = \"mail\"\nfrom = \"team@example.org\"").Smtp!;
+
+        Assert.Equal((587, true, null, null), (smtp.Port, smtp.StartTls, smtp.Username, smtp.Password));
     }
 
     [Fact]
@@ -141,6 +163,11 @@ public sealed class AmpConfigurationTests : IDisposable
     [InlineData("metadata_db.url = \"mysql://u:hunter2@h\"", "line 1: metadata_db.url is text, but must be a URL that begins with postgresql:// or postgres://")]
     [InlineData("poll_interval_secs = inf", "line 1: poll_interval_secs is")]
     [InlineData("poll_interval_secs = \"5 days\"", "line 1: poll_interval_secs is the text \"5 days\"")]
+    [InlineData("[background_jobs.smtp]\nhost = \"h\"", "line 2: background_jobs.smtp.host is set, but background_jobs.smtp.from is not")]
+    [InlineData("[background_jobs.smtp]\nfrom = \"the team\"", "line 2: background_jobs.smtp.from is no e-mail address, such as Our team <team@example.org>")]
+    [InlineData("[background_jobs.smtp]\nusername = \"me\"", "line 2: background_jobs.smtp.username is set, but background_jobs.smtp.password is not")]
+    [InlineData("[background_jobs.smtp]\npassword = \"hunter2\"", "line 2: background_jobs.smtp.password is set, but background_jobs.smtp.username is not")]
+    [InlineData("[background_jobs.smtp]\nport = 0", "line 2: background_jobs.smtp.port is 0, but must be an integer from 1 to 65535")]
     [InlineData("[opentelemetry]\ntrace_ratio = 1.5", "line 2: opentelemetry.trace_ratio is 1.5, but must be a number from 0 to 1")]
     public void Load_WhenAValueCannotBeUsed_SaysWhereAndWhatIsAllowed(string text, string expected)
     {
@@ -265,6 +292,11 @@ public sealed class AmpConfigurationTests : IDisposable
             sasl_mechanism = "PLAIN"
             sasl_username = "me"
             sasl_password = "hunter2"
+            [background_jobs.smtp]
+            host = "mail"
+            from = "team@example.org"
+            username = "me"
+            password = "hunter2"
             [opentelemetry]
             metrics_url = "https://hunter2@collector/v1/metrics?api_key=hunter2"
             trace_url = "https://collector/v1/traces?token=hunter2"
