@@ -7,8 +7,8 @@ namespace Amp.BackgroundJobs;
 
 /// <summary>
 /// Reads the work topic as a member of the workers' consumer group. One thread polls, and does nothing else, so that a job of any length
-/// never costs the membership; when too much is under way it pauses its partitions instead. Offsets are committed up to the first
-/// message that is not settled.
+/// never costs the membership; when too much is under way it reads no more, and pauses its partitions if that lasts. Offsets are committed
+/// up to the first message that is not settled.
 /// </summary>
 internal sealed class JobFeed : IAsyncDisposable
 {
@@ -16,6 +16,10 @@ internal sealed class JobFeed : IAsyncDisposable
     private const int ResumeAt = 500;
 
     private static readonly TimeSpan Slice = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan FullPause = TimeSpan.FromMilliseconds(2);
+
+    /// <summary>How long it may be full before partitions are paused: the client throws away what it has read ahead of a paused one.</summary>
+    private static readonly TimeSpan FullPatience = TimeSpan.FromSeconds(2);
 
     /// <summary>How long a rebalance waits for jobs of the partitions that go.</summary>
     private static readonly TimeSpan RevokePatience = TimeSpan.FromSeconds(3);
@@ -23,6 +27,7 @@ internal sealed class JobFeed : IAsyncDisposable
     private readonly string _topic;
     private readonly IConsumer<Ignore, byte[]> _consumer;
     private readonly KafkaClientLog _clientLog;
+    private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly CancellationTokenSource _stop = new();
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -31,6 +36,7 @@ internal sealed class JobFeed : IAsyncDisposable
 
     // The poll thread's own.
     private readonly Dictionary<int, PartitionOffsets> _assigned = [];
+    private long? _fullSince;
     private bool _isPaused;
     private volatile bool _isDraining;
 
@@ -42,7 +48,7 @@ internal sealed class JobFeed : IAsyncDisposable
     /// <param name="logger">Where log lines go.</param>
     public JobFeed(KafkaEventOptions kafka, string group, InboxTable inbox, TimeProvider time, ILogger logger)
     {
-        (_topic, _inbox, _logger) = (kafka.Topic, inbox, logger);
+        (_topic, _inbox, _time, _logger) = (kafka.Topic, inbox, time, logger);
         _clientLog = new KafkaClientLog(time, logger);
         var settings = KafkaClients.CommonSettings(kafka);
         settings["group.id"] = group;
@@ -102,9 +108,16 @@ internal sealed class JobFeed : IAsyncDisposable
             _consumer.Subscribe(_topic);
             while (!_stop.IsCancellationRequested)
             {
-                Read();
+                if (IsFull())
+                {
+                    Thread.Sleep(FullPause);
+                }
+                else
+                {
+                    Read();
+                }
+
                 Store();
-                Throttle();
             }
         }
         catch (Exception e)
@@ -124,7 +137,7 @@ internal sealed class JobFeed : IAsyncDisposable
     {
         // A slice's worth at once, so that a full topic is not read a message at a time.
         var timeout = Slice;
-        for (var i = 0; i < ResumeAt; i++, timeout = TimeSpan.Zero)
+        for (var i = 0; i < PauseAt - ResumeAt; i++, timeout = TimeSpan.Zero)
         {
             ConsumeResult<Ignore, byte[]>? read;
             try
@@ -214,21 +227,31 @@ internal sealed class JobFeed : IAsyncDisposable
         }
     }
 
-    private void Throttle()
+    /// <summary>Whether nothing more shall be read now; while partitions are paused, polling goes on and brings nothing.</summary>
+    private bool IsFull()
     {
         var open = _assigned.Values.Sum(partition => partition.Open);
-        if (!_isPaused && (_isDraining || open >= PauseAt))
+        Lag = _assigned.Keys.Sum(LagOf);
+        if (!_isDraining && open <= (_fullSince is null ? PauseAt - 1 : ResumeAt))
         {
-            _consumer.Pause(_consumer.Assignment);
-            _isPaused = true;
-        }
-        else if (_isPaused && !_isDraining && open <= ResumeAt)
-        {
-            _consumer.Resume(_consumer.Assignment);
-            _isPaused = false;
+            _fullSince = null;
+            if (_isPaused)
+            {
+                _isPaused = false;
+                _consumer.Resume(_consumer.Assignment);
+            }
+
+            return false;
         }
 
-        Lag = _assigned.Keys.Sum(LagOf);
+        _fullSince ??= _time.GetTimestamp();
+        if (!_isPaused && _time.GetElapsedTime(_fullSince.Value) >= FullPatience)
+        {
+            _isPaused = true;
+            _consumer.Pause(_consumer.Assignment);
+        }
+
+        return !_isPaused;
     }
 
     private long LagOf(int partition)
@@ -247,7 +270,7 @@ internal sealed class JobFeed : IAsyncDisposable
         }
 
         // New ones are not paused; the next look decides for all.
-        _isPaused = false;
+        (_fullSince, _isPaused) = (null, false);
         Partitions = _assigned.Count;
         Log.PartitionsChanged(_logger, _topic, _assigned.Count);
     }

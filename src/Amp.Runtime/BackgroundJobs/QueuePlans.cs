@@ -24,5 +24,5 @@ internal static class QueuePlans
 
     /// <summary>Leaves the planner nothing but index scans, until the end of the transaction.</summary>
     public static Task ForceIndexAsync(this NpgsqlConnection connection, CancellationToken cancellationToken) =>
-        connection.ExecuteAsync("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off", [], cancellationToken);
+        connection.ExecuteAsync("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL jit = off", [], cancellationToken);
 }
