@@ -240,7 +240,11 @@ internal sealed partial class JobQueue(MetadataDatabase database, string? workTo
     private static async Task<Dictionary<Guid, JobRow>> ReadAsync(
         NpgsqlConnection connection, IReadOnlyCollection<Guid> ids, string condition, CancellationToken cancellationToken, params object[] parameters) =>
         (await connection.QueryAsync(
-            $"SELECT {JobRow.Columns} FROM amp_jobs.job WHERE id = ANY($1) AND {condition} ORDER BY id FOR UPDATE", [ids.ToArray(), .. parameters], JobRow.Read, cancellationToken))
+            $"""
+            SELECT {JobRow.Columns} FROM (SELECT DISTINCT wanted FROM unnest($1::uuid[]) wanted) w
+                CROSS JOIN LATERAL (SELECT * FROM amp_jobs.job WHERE id = wanted AND {condition} FOR UPDATE) j
+            """,
+            [ids.ToArray(), .. parameters], JobRow.Read, cancellationToken))
         .ToDictionary(job => job.Id);
 
     private Task<T> ChangeAsync<T>(

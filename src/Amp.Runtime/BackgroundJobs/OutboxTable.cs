@@ -62,14 +62,13 @@ internal sealed class OutboxTable(MetadataDatabase database)
         "deleting sent events",
         async connection =>
         {
-            // A statement for each shard: the index takes a shard and a list of ids at once, but not a list of both.
             await connection.ForceIndexAsync(cancellationToken);
             await using var batch = new NpgsqlBatch(connection);
             foreach (var shard in rows.GroupBy(row => row.Shard))
             {
                 batch.BatchCommands.Add(new NpgsqlBatchCommand(
                     """
-                    DELETE FROM amp_jobs."KafkaOutbox" WHERE shard = $1 AND id = ANY($2)
+                    DELETE FROM amp_jobs."KafkaOutbox" USING unnest($2::bigint[]) sent WHERE shard = $1 AND id = sent
                       AND EXISTS (SELECT 1 FROM amp_jobs.outbox_shard WHERE shard = $1 AND epoch = $3)
                     """)
                 {

@@ -41,12 +41,12 @@ internal sealed class TenantLedger
     /// <param name="ids">The tenants; those that are not there are left out.</param>
     /// <param name="cancellationToken">Gives up.</param>
     public static Task<TenantLedger> LockAsync(NpgsqlConnection connection, string? workTopic, IEnumerable<Guid> ids, CancellationToken cancellationToken) =>
-        LockAsync(connection, workTopic, "$1", ids.Distinct().ToArray(), cancellationToken);
+        LockAsync(connection, workTopic, "SELECT id AS wanted FROM unnest($1::uuid[]) id", ids.ToArray(), cancellationToken);
 
     /// <summary>Locks the tenants of jobs.</summary>
     public static Task<TenantLedger> LockForAsync(
         NpgsqlConnection connection, string? workTopic, IReadOnlyCollection<Guid> jobIds, CancellationToken cancellationToken) =>
-        LockAsync(connection, workTopic, "ARRAY(SELECT tenant_id FROM amp_jobs.job WHERE id = ANY($1))", jobIds.ToArray(), cancellationToken);
+        LockAsync(connection, workTopic, "SELECT tenant_id AS wanted FROM unnest($1::uuid[]) AS n(job) JOIN amp_jobs.job ON id = job", jobIds.ToArray(), cancellationToken);
 
     private static async Task<TenantLedger> LockAsync(
         NpgsqlConnection connection, string? workTopic, string tenants, Guid[] ids, CancellationToken cancellationToken)
@@ -57,7 +57,8 @@ internal sealed class TenantLedger
         var rows = await connection.QueryAsync(
             $"""
             SELECT tenant_id, tier, status, daily_limit, queued_limit, running_limit, payload_limit, day, used_today, queued, running, event_seq, now()
-            FROM amp_jobs.job_tenant WHERE tenant_id = ANY({tenants}) ORDER BY tenant_id FOR UPDATE
+            FROM (SELECT DISTINCT wanted FROM ({tenants}) w ORDER BY wanted) w
+                CROSS JOIN LATERAL (SELECT * FROM amp_jobs.job_tenant WHERE tenant_id = wanted FOR UPDATE) t
             """,
             [ids],
             r =>
