@@ -51,7 +51,7 @@ internal static class JobsBenchmark
         var handlers = new JobHandlers();
         handlers.Set("job.*", probe);
         await using var relay = new OutboxRelay(new OutboxTable(deployment.Database), kafka, TimeProvider.System, NullLogger.Instance);
-        var feed = new JobFeed(kafka, "job-workers", new InboxTable(deployment.Database), TimeProvider.System, NullLogger.Instance);
+        var feed = new JobFeed(kafka, "job-workers", new InboxTable(deployment.Database), TimeProvider.System, NullLogger.Instance, TimeSpan.FromMilliseconds(1));
         await using var worker = new JobWorker(deployment.Database, queue, feed, JobTopics.Work, handlers, new JobWorkerOptions(), TimeProvider.System, NullLogger.Instance);
         Table.WriteConditions($"jobs: {count} jobs of {tenants} tenants from submission to the last event; broker, database, relay and worker on this machine");
 

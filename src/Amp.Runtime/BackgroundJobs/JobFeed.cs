@@ -16,6 +16,8 @@ internal sealed class JobFeed : IAsyncDisposable
     private const int ResumeAt = 500;
 
     private static readonly TimeSpan Slice = TimeSpan.FromMilliseconds(20);
+    /// <summary>Short, since a development broker lets a message wait for the whole of it; a real one answers as soon as it has something.</summary>
+    private static readonly TimeSpan FetchWait = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan FullPause = TimeSpan.FromMilliseconds(2);
 
     /// <summary>How long it may be full before partitions are paused: the client throws away what it has read ahead of a paused one.</summary>
@@ -46,7 +48,8 @@ internal sealed class JobFeed : IAsyncDisposable
     /// <param name="inbox">Where messages are put aside that cannot be understood.</param>
     /// <param name="time">The clock.</param>
     /// <param name="logger">Where log lines go.</param>
-    public JobFeed(KafkaEventOptions kafka, string group, InboxTable inbox, TimeProvider time, ILogger logger)
+    /// <param name="fetchWait">How long a broker may wait with its answer while it has no message; null for 20 ms.</param>
+    public JobFeed(KafkaEventOptions kafka, string group, InboxTable inbox, TimeProvider time, ILogger logger, TimeSpan? fetchWait = null)
     {
         (_topic, _inbox, _time, _logger) = (kafka.Topic, inbox, time, logger);
         _clientLog = new KafkaClientLog(time, logger);
@@ -61,7 +64,7 @@ internal sealed class JobFeed : IAsyncDisposable
         // Whoever is killed is missed soon, so that its partitions' jobs go on elsewhere.
         settings["session.timeout.ms"] = "10000";
         settings["heartbeat.interval.ms"] = "2000";
-        settings["fetch.wait.max.ms"] = "10";
+        settings["fetch.wait.max.ms"] = $"{(fetchWait ?? FetchWait).TotalMilliseconds:0}";
         settings["fetch.error.backoff.ms"] = "100";
         settings["queued.max.messages.kbytes"] = "16384";
         _consumer = KafkaClients.Build(() =>

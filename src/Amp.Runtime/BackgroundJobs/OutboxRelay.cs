@@ -18,7 +18,7 @@ internal sealed class OutboxRelay : IAsyncDisposable
     private static readonly TimeSpan MessageTimeout = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan Lease = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan Renewal = TimeSpan.FromSeconds(3);
-    private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(5);
+    private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(1);
     private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan FaultPause = TimeSpan.FromSeconds(1);
 
@@ -185,7 +185,7 @@ internal sealed class OutboxRelay : IAsyncDisposable
         settings["enable.gapless.guarantee"] = "true";
         settings["partitioner"] = "murmur2_random";
         settings["compression.type"] = "lz4";
-        settings["linger.ms"] = "2";
+        settings["linger.ms"] = "0.5";
         settings["message.timeout.ms"] = $"{MessageTimeout.TotalMilliseconds:0}";
         settings["request.timeout.ms"] = "3000";
         _isBroken = false;
