@@ -7,7 +7,7 @@ using Amp.Support;
 namespace Amp.BackgroundJobs;
 
 /// <summary>E-mails of campaigns: a real queue, a real mail server on loopback.</summary>
-[Collection(PostgresFixture.Collection)]
+[Collection(BackgroundJobsCollection.Name)]
 public sealed class CampaignEmailTests(PostgresFixture postgres) : IAsyncLifetime
 {
     private const string Address = "ada@example.org";

@@ -5,7 +5,7 @@ using Amp.Support;
 namespace Amp.BackgroundJobs;
 
 /// <summary>Positions and rewards of campaigns, through a real queue.</summary>
-[Collection(PostgresFixture.Collection)]
+[Collection(BackgroundJobsCollection.Name)]
 public sealed class CampaignPositionTests(PostgresFixture postgres) : IAsyncLifetime
 {
     private const string Recalculate = "job.position.recalculate";

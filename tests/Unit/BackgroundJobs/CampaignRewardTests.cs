@@ -4,7 +4,7 @@ using Amp.Support;
 namespace Amp.BackgroundJobs;
 
 /// <summary>Rewards of campaigns, through a real queue.</summary>
-[Collection(PostgresFixture.Collection)]
+[Collection(BackgroundJobsCollection.Name)]
 public sealed class CampaignRewardTests(PostgresFixture postgres) : IAsyncLifetime
 {
     private const string Deliver = "job.reward.deliver";

@@ -11,7 +11,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace Amp.BackgroundJobs;
 
 /// <summary>Messages of other services, from a development broker into a real PostgreSQL.</summary>
-[Collection(PostgresFixture.Collection)]
+[Collection(BackgroundJobsCollection.Name)]
 public sealed class ControlFeedTests(PostgresFixture postgres) : IAsyncLifetime
 {
     private const string Created = "eventzr.auth.tenant.created.v1";

@@ -4,7 +4,7 @@ using Amp.Support;
 namespace Amp.BackgroundJobs;
 
 /// <summary>What messages of other services do to tenants, on a real PostgreSQL.</summary>
-[Collection(PostgresFixture.Collection)]
+[Collection(BackgroundJobsCollection.Name)]
 public sealed class InboxTableTests(PostgresFixture postgres) : IAsyncLifetime
 {
     private const string Created = "eventzr.auth.tenant.created.v1";

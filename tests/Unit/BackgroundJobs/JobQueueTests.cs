@@ -6,7 +6,7 @@ using Amp.Support;
 namespace Amp.BackgroundJobs;
 
 /// <summary>The queue on a real PostgreSQL. After each test the log, the counters and the jobs are held against each other.</summary>
-[Collection(PostgresFixture.Collection)]
+[Collection(BackgroundJobsCollection.Name)]
 public sealed class JobQueueTests(PostgresFixture postgres) : IAsyncLifetime
 {
     private static readonly CancellationToken None = CancellationToken.None;

@@ -8,7 +8,7 @@ using Microsoft.Extensions.Logging;
 namespace Amp.BackgroundJobs;
 
 /// <summary>Workers on a real PostgreSQL and a development broker. After each test the queue, its log and its counters are held against each other.</summary>
-[Collection(PostgresFixture.Collection)]
+[Collection(BackgroundJobsCollection.Name)]
 public sealed class JobWorkerTests(PostgresFixture postgres) : IAsyncLifetime
 {
     private static readonly CancellationToken None = CancellationToken.None;

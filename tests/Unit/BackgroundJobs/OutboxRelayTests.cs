@@ -9,7 +9,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace Amp.BackgroundJobs;
 
 /// <summary>The outbox on a real PostgreSQL, sent to a development broker over a real socket, and read back from all topics.</summary>
-[Collection(PostgresFixture.Collection)]
+[Collection(BackgroundJobsCollection.Name)]
 public sealed class OutboxRelayTests(PostgresFixture postgres) : IAsyncLifetime
 {
     private static readonly CancellationToken None = CancellationToken.None;

@@ -89,10 +89,16 @@ internal sealed partial class AmpdProcess : IDisposable
     public void Terminate() => Assert.Equal(0, Signal(_process.Id, TerminateSignal));
 
     /// <summary>Stops it in its tracks, with SIGSTOP.</summary>
-    public void Freeze() => Assert.Equal(0, Signal(_process.Id, StopSignal));
+    public void Freeze() => Freeze(_process.Id);
 
     /// <summary>Lets it go on.</summary>
-    public void Thaw() => Assert.Equal(0, Signal(_process.Id, ContinueSignal));
+    public void Thaw() => Thaw(_process.Id);
+
+    /// <summary>Stops any process in its tracks, with SIGSTOP.</summary>
+    public static void Freeze(int process) => Assert.Equal(0, Signal(process, StopSignal));
+
+    /// <summary>Lets any process go on.</summary>
+    public static void Thaw(int process) => Assert.Equal(0, Signal(process, ContinueSignal));
 
     /// <summary>Kills any process with SIGKILL.</summary>
     public static void Kill(int process) => Assert.Equal(0, Signal(process, KillSignal));

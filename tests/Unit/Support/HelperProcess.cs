@@ -28,6 +28,12 @@ internal sealed class HelperProcess : IDisposable
     /// <summary>Kills it with SIGKILL.</summary>
     public void Kill() => _process.Kill();
 
+    /// <summary>Stops it in its tracks, with SIGSTOP.</summary>
+    public void Freeze() => AmpdProcess.Freeze(_process.Id);
+
+    /// <summary>Lets it go on.</summary>
+    public void Thaw() => AmpdProcess.Thaw(_process.Id);
+
     public void Dispose()
     {
         _process.Kill();
@@ -46,6 +52,9 @@ internal sealed class HelperProcess : IDisposable
                 var database = await MetadataDatabase.ConnectAsync(url, 5, NullLoggerFactory.Instance);
                 var build = new AmpBuildInfo(null, null, null, null);
                 await new WorkerService(database, nodeId, build, new FakeExecutor(), NullLoggerFactory.Instance).StartAsync();
+                break;
+            case ["job-worker", var url, var brokers]:
+                await JobWorkerProcess.StartAsync(url, brokers);
                 break;
             default:
                 return 2;

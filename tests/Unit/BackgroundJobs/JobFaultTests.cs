@@ -1,0 +1,161 @@
+using System.Text.Json;
+using Amp.Events;
+using Amp.MetadataDb;
+using Amp.Support;
+using Confluent.Kafka;
+
+namespace Amp.BackgroundJobs;
+
+/// <summary>Worker processes that are killed and frozen under load. Afterwards the jobs, the log and all topics are held against each other.</summary>
+[Collection(BackgroundJobsCollection.Name)]
+public sealed class JobFaultTests(PostgresFixture postgres) : IAsyncLifetime
+{
+    private const int Partitions = 4;
+
+    private static readonly CancellationToken None = CancellationToken.None;
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
+
+    private readonly Guid[] _tenants = [.. Enumerable.Range(0, 5).Select(_ => Guid.NewGuid())];
+    private TestDatabase _test = null!;
+    private JobQueue _queue = null!;
+    private DevBroker _broker = null!;
+
+    public async Task InitializeAsync()
+    {
+        _test = await postgres.CreateAsync(poolSize: 20);
+        _queue = new JobQueue(_test.Database, JobTopics.Work);
+        await _queue.InitializeAsync(autoMigrate: true, None);
+        await _test.ExecuteAsync("CREATE TABLE run (job UUID, attempt INT, worker INT); CREATE TABLE effect (job UUID)");
+        _broker = await DevBroker.StartAsync(new DevBrokerOptions { Topics = [.. JobTopics.Events.Append(JobTopics.Work).Select(topic => new DevBrokerTopic(topic, Partitions))] });
+    }
+
+    public async Task DisposeAsync()
+    {
+        await _broker.DisposeAsync();
+        await _test.DisposeAsync();
+    }
+
+    [KafkaTheory]
+    [InlineData(1)]
+    public async Task WorkersThatAreKilled_LoseNoJob_AndCompleteNoneTwice(int seed)
+    {
+        var random = new Random(seed);
+        var workers = Enumerable.Range(0, 3).Select(_ => Start()).ToList();
+        foreach (var worker in workers)
+        {
+            await worker.ReadyAsync();
+        }
+
+        var (submitted, killed) = (new List<Guid>(), new List<int>());
+        for (var round = 0; round < 5; round++)
+        {
+            submitted.AddRange(await SubmitAsync(40, random, milliseconds: 400));
+
+            // One that has jobs.
+            var victim = 0;
+            await Eventually.TrueAsync(
+                async () => (victim = await _test.ScalarAsync<int>(
+                    "SELECT pid FROM amp_jobs.job_worker w WHERE EXISTS (SELECT 1 FROM amp_jobs.job j WHERE j.worker_id = w.worker_id AND state = 'running') AND pid <> ALL($1) LIMIT 1",
+                    killed.ToArray())) != 0,
+                "a worker with jobs", Patience);
+            await Task.Delay(random.Next(200));
+            AmpdProcess.Kill(victim);
+            killed.Add(victim);
+            workers.Add(Start());
+        }
+
+        // What the last one had is missed after 15 seconds.
+        await Eventually.TrueAsync(async () => await _test.ScalarAsync<long>("SELECT count(*) FROM amp_jobs.job WHERE state IN ('queued', 'running', 'retrying')") == 0, "the end of all jobs", Patience);
+        await SentAsync();
+        workers.ForEach(worker => worker.Dispose());
+
+        await AssertWholeAsync(submitted);
+        Assert.True(await _test.ScalarAsync<long>("SELECT count(*) FROM amp_jobs.job_error WHERE kind = 'LeaseExpired'") > 0, "nobody was killed with a job");
+    }
+
+    [KafkaFact("postgres")]
+    public async Task WorkerThatIsFrozen_IsReplaced_AndWhatItStillDoesDoesNotCount()
+    {
+        var frozen = Start();
+        await frozen.ReadyAsync();
+        var submitted = await SubmitAsync(60, new Random(1), milliseconds: 300);
+        await Eventually.TrueAsync(async () => await _test.ScalarAsync<long>("SELECT count(*) FROM amp_jobs.job WHERE state = 'running'") > 5, "jobs that run", Patience);
+        frozen.Freeze();
+        using var other = Start();
+        await other.ReadyAsync();
+
+        await Eventually.TrueAsync(async () => await _test.ScalarAsync<long>("SELECT count(*) FROM amp_jobs.job WHERE state IN ('queued', 'running', 'retrying')") == 0, "the end of all jobs", Patience);
+        frozen.Thaw();
+        await Task.Delay(TimeSpan.FromSeconds(3));
+        await SentAsync();
+        frozen.Dispose();
+
+        await AssertWholeAsync(submitted);
+        Assert.True(await _test.ScalarAsync<long>("SELECT count(*) FROM amp_jobs.job_error WHERE kind = 'LeaseExpired'") > 5);
+    }
+
+    private HelperProcess Start() => HelperProcess.Start("job-worker", _test.Url, _broker.BootstrapServers);
+
+    private async Task<List<Guid>> SubmitAsync(int count, Random random, int milliseconds = 60) =>
+        [.. (await _queue.SubmitAsync(
+            [.. Enumerable.Range(0, count).Select(n => new JobSubmission(_tenants[n % _tenants.Length], n % 2 == 0 ? "job.plain" : "job.tx", $$"""{"ms":{{random.Next(milliseconds)}}}""")
+            {
+                MaxAttempts = 20,
+                Key = n % 5 == 0 ? "in order" : null,
+            })],
+            None)).Select(job => job.Id)];
+
+    private Task SentAsync() => Eventually.TrueAsync(async () => await _test.ScalarAsync<long>("""SELECT count(*) FROM amp_jobs."KafkaOutbox" """) == 0, "sending the outbox", Patience);
+
+    private async Task AssertWholeAsync(List<Guid> submitted)
+    {
+        // Every job is completed, once; its rows were written once, however often it was tried; attempts are those that were counted.
+        Assert.Equal(submitted.Count, await _test.ScalarAsync<long>("SELECT count(*) FROM amp_jobs.job WHERE state = 'completed'"));
+        Assert.Equal(0, await _test.ScalarAsync<long>("SELECT count(*) FROM (SELECT job FROM effect GROUP BY job HAVING count(*) > 1) d"));
+        Assert.Equal(submitted.Count / 2, await _test.ScalarAsync<long>("SELECT count(*) FROM effect"));
+        Assert.Equal(0, await _test.ScalarAsync<long>("SELECT count(*) FROM (SELECT job, attempt FROM run GROUP BY job, attempt HAVING count(*) > 1) d"));
+        Assert.Equal(0, await _test.ScalarAsync<long>("SELECT count(*) FROM amp_jobs.job_tenant WHERE queued <> 0 OR running <> 0"));
+
+        // Every event of every tenant is there; what came twice came after a fault.
+        var events = await Task.Run(Read);
+        var first = events.DistinctBy(told => told.Text("id")).ToList();
+        foreach (var tenant in first.GroupBy(told => told.Text("subject")))
+        {
+            Assert.Equal(
+                await _test.ScalarAsync<long>("SELECT event_seq FROM amp_jobs.job_tenant WHERE tenant_id = $1", Guid.Parse(tenant.Key)), tenant.Count());
+            Assert.Equal(Enumerable.Range(1, tenant.Count()).Select(number => (long)number), tenant.Select(told => long.Parse(told.Text("tenantseq"), provider: null)).Order());
+        }
+
+        foreach (var job in first.GroupBy(told => told.Data("jobId")))
+        {
+            var steps = job.OrderBy(told => long.Parse(told.Text("tenantseq"), provider: null)).Select(told => told.Text("type")["eventzr.jobs.".Length..^".v1".Length]).ToList();
+            JobInvariants.AssertPath(steps);
+            Assert.Equal("completed", steps[^1]);
+        }
+    }
+
+    private List<JsonElement> Read()
+    {
+        using var consumer = new ConsumerBuilder<Ignore, byte[]>(new Dictionary<string, string>
+        {
+            ["bootstrap.servers"] = _broker.BootstrapServers, ["group.id"] = "test", ["enable.partition.eof"] = "true", ["auto.offset.reset"] = "earliest",
+        }).Build();
+        TopicPartition[] partitions = [.. JobTopics.Events.SelectMany(topic => Enumerable.Range(0, Partitions).Select(partition => new TopicPartition(topic, partition)))];
+        consumer.Assign(partitions.Select(partition => new TopicPartitionOffset(partition, Offset.Beginning)));
+        var events = new List<JsonElement>();
+        for (var open = partitions.Length; open > 0;)
+        {
+            var read = consumer.Consume(Patience) ?? throw new TimeoutException();
+            if (read.IsPartitionEOF)
+            {
+                open--;
+            }
+            else
+            {
+                events.Add(JsonDocument.Parse(read.Message.Value).RootElement);
+            }
+        }
+
+        return events;
+    }
+}
