@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using Amp.PowerShell.Common;
 
 namespace Amp.PowerShell.BackgroundJobs;
 
@@ -15,12 +16,16 @@ public sealed class GetAmpBackgroundWorkerCommand : BackgroundJobCmdlet
     /// <inheritdoc/>
     protected override void ProcessRecord() => Run(async (jobs, pipeline, cancellationToken) =>
     {
-        foreach (var worker in await jobs.GetWorkersAsync(cancellationToken))
+        var workers = await jobs.GetWorkersAsync(cancellationToken);
+        foreach (var worker in workers.Where(worker => WorkerId.Length == 0 || WorkerId.Contains(worker.WorkerId)))
         {
-            if (WorkerId.Length == 0 || WorkerId.Contains(worker.WorkerId))
-            {
-                await pipeline.OutputAsync(worker);
-            }
+            await pipeline.OutputAsync(worker);
+        }
+
+        foreach (var missing in WorkerId.Except(workers.Select(worker => worker.WorkerId)))
+        {
+            await pipeline.ErrorAsync(AmpErrors.NotFound(
+                "BackgroundWorkerNotFound", $"There is no background worker {missing}.", missing, "Get-AmpBackgroundWorker lists those that have not been stopped."));
         }
     });
 }

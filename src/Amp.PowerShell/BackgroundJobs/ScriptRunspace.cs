@@ -119,14 +119,19 @@ internal sealed class ScriptRunspace : IDisposable
         }
         catch (RuntimeException e) when (e is not PipelineStoppedException)
         {
-            var line = e.ErrorRecord.InvocationInfo?.ScriptLineNumber is > 0 and var number ? $" (line {number} of the script block)" : "";
-            throw new AmpException("JobHandlerFailed", AmpErrorKind.Internal, $"{e.ErrorRecord.Exception.Message}{line}", e.ErrorRecord.Exception) { IsTransient = true };
+            throw new AmpException("JobHandlerFailed", AmpErrorKind.Internal, $"{e.ErrorRecord.Exception.Message}{Place(e.ErrorRecord.InvocationInfo, call.Handler)}", e.ErrorRecord.Exception) { IsTransient = true };
         }
         finally
         {
             Reset(shell);
         }
     }
+
+    /// <summary>Where an error is from; nothing where that is not known, as for <c>Write-Error</c>, which tells its caller's caller.</summary>
+    private static string Place(InvocationInfo? at, ScriptBlockHandler handler) =>
+        at is not { ScriptLineNumber: > 0 } || at.Line.Contains(handler.Function, StringComparison.Ordinal) ? ""
+        : string.IsNullOrEmpty(at.ScriptName) ? $" (line {at.ScriptLineNumber} of the script block)"
+        : $" (line {at.ScriptLineNumber} of {Path.GetFileName(at.ScriptName)})";
 
     private void Define(System.Management.Automation.PowerShell shell, ScriptBlockHandler handler)
     {
@@ -143,7 +148,7 @@ internal sealed class ScriptRunspace : IDisposable
         shell.AddScript($$"""
             param($Text)
             Set-Item -LiteralPath 'function:global:{{handler.Function}}' -Value ([scriptblock]::Create($Text))
-            function global:{{handler.Function}}_run { {{handler.Function}} $args[0] @($args[1]); $global:{{DoneVariable}} = $true }
+            function global:{{handler.Function}}_run { $more = $args[1]; {{handler.Function}} $args[0] @more; $global:{{DoneVariable}} = $true }
             """).AddArgument(handler.Script.Text).Invoke();
         Reset(shell);
     }

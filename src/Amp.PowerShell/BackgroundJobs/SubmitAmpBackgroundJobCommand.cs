@@ -22,7 +22,7 @@ public sealed class SubmitAmpBackgroundJobCommand : BackgroundJobCmdlet
     [ValidateNotNullOrEmpty]
     public string Type { get; set; } = "";
 
-    /// <summary>What the handler gets: a hashtable or an object, or a JSON object as text.</summary>
+    /// <summary>What the handler gets: a hashtable or an object, or a JSON object as text. A job or a dead letter gives its own payload.</summary>
     [Parameter(Position = 1, ValueFromPipeline = true)]
     [ValidateNotNull]
     public object Payload { get; set; } = "{}";
@@ -32,9 +32,10 @@ public sealed class SubmitAmpBackgroundJobCommand : BackgroundJobCmdlet
     [ArgumentCompleter(typeof(TenantCompleter))]
     public Guid TenantId { get; set; }
 
-    /// <summary>Jobs of a tenant with the same key run one at a time, in the order in which they were submitted.</summary>
+    /// <summary>Jobs of a tenant with the same key run one at a time, in the order in which they were submitted; empty for none.</summary>
     [Parameter(ValueFromPipelineByPropertyName = true)]
-    [ValidateNotNullOrEmpty]
+    [AllowNull]
+    [AllowEmptyString]
     public string? Key { get; set; }
 
     /// <summary>0 to 9; higher ones run first.</summary>
@@ -55,9 +56,10 @@ public sealed class SubmitAmpBackgroundJobCommand : BackgroundJobCmdlet
     [ValidateRange(1, 100)]
     public int MaxAttempts { get; set; } = 5;
 
-    /// <summary>A name for the job: a second one of the tenant with it is not queued, and the first is given instead.</summary>
+    /// <summary>A name for the job: a second one of the tenant with it is not queued, and the first is given instead; empty for none.</summary>
     [Parameter(ValueFromPipelineByPropertyName = true)]
-    [ValidateNotNullOrEmpty]
+    [AllowNull]
+    [AllowEmptyString]
     public string? IdempotencyKey { get; set; }
 
     /// <inheritdoc/>
@@ -75,18 +77,18 @@ public sealed class SubmitAmpBackgroundJobCommand : BackgroundJobCmdlet
     /// <inheritdoc/>
     protected override void ProcessRecord()
     {
-        if (!ShouldProcess(Type, "Submit background job"))
+        if (!ShouldProcess(Type, "Submit background job") || ToJson(Payload) is not { } payload)
         {
             return;
         }
 
-        _requests.Add(new BackgroundJobRequest(TenantId, Type, ToJson(Payload))
+        _requests.Add(new BackgroundJobRequest(TenantId, Type, payload)
         {
-            Key = Key,
+            Key = Key is "" ? null : Key,
             Priority = Priority,
             RunAt = RunAt ?? DateTimeOffset.UtcNow + Delay,
             MaxAttempts = MaxAttempts,
-            IdempotencyKey = IdempotencyKey,
+            IdempotencyKey = IdempotencyKey is "" ? null : IdempotencyKey,
         });
         if (_requests.Count == Batch)
         {
@@ -100,6 +102,30 @@ public sealed class SubmitAmpBackgroundJobCommand : BackgroundJobCmdlet
         if (_requests.Count > 0)
         {
             Submit();
+        }
+    }
+
+    /// <summary>A payload as JSON; null, and an error, for what has no JSON. Pipeline thread only.</summary>
+    private string? ToJson(object value)
+    {
+        try
+        {
+            return (value is PSObject wrapped ? wrapped.BaseObject : value) switch
+            {
+                string json => json,
+                AmpBackgroundJob job => job.PayloadJson,
+                AmpDeadLetter letter => letter.PayloadJson,
+                _ => (string)InvokeCommand.InvokeScript("param($o) ConvertTo-Json -InputObject $o -Compress -Depth 20", value)[0].BaseObject,
+            };
+        }
+        catch (RuntimeException e) when (e is not PipelineStoppedException)
+        {
+            WriteError(AmpErrors.From(new AmpException("JobPayloadInvalid", AmpErrorKind.InvalidInput, $"The job cannot be queued: the payload of {Type} cannot be written as JSON: {e.Message}", e)
+            {
+                Target = Type,
+                RecommendedAction = "Give a hashtable whose keys are texts, or a JSON object as text.",
+            }));
+            return null;
         }
     }
 
