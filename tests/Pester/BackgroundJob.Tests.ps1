@@ -50,6 +50,12 @@ Describe 'Submit-AmpBackgroundJob' {
         (Submit-AmpBackgroundJob test.echo -Delay 1.00:00:00).RunAt | Should -BeGreaterThan ([DateTimeOffset]::UtcNow.AddHours(23))
     }
 
+    It 'takes an empty key for none, as of a table' {
+        $job = [pscustomobject]@{ Key = ''; IdempotencyKey = $null } | Submit-AmpBackgroundJob test.echo
+        $job.Key | Should -BeNullOrEmpty
+        $job.IdempotencyKey | Should -BeNullOrEmpty
+    }
+
     It 'binds type, tenant, key and idempotency key by property name' {
         $job = [pscustomobject]@{ Type = 'test.bound'; TenantId = $tenant; Key = 'campaign-7'; IdempotencyKey = 'bound' } | Submit-AmpBackgroundJob -WarningAction Ignore
         $job.Type, $job.TenantId, $job.Key, $job.IdempotencyKey | Should -Be test.bound, $tenant, campaign-7, bound
@@ -87,6 +93,7 @@ Describe 'Submit-AmpBackgroundJob' {
         @{ Name = 'a text as payload'; Command = { 'hello' | Submit-AmpBackgroundJob test.echo }; Id = 'AmpJobPayloadInvalid' }
         @{ Name = 'a payload that is no JSON'; Command = { Submit-AmpBackgroundJob test.echo @{ 1 = 'a' } }; Id = 'AmpJobPayloadInvalid' }
         @{ Name = 'two times'; Command = { Submit-AmpBackgroundJob test.echo -RunAt (Get-Date) -Delay 00:00:01 }; Id = 'AmpJobTimeAmbiguous' }
+        @{ Name = 'a delay of ages'; Command = { Submit-AmpBackgroundJob test.echo -Delay ([timespan]::MaxValue) }; Id = 'AmpJobDelayInvalid' }
     ) {
         $before = @(Get-AmpBackgroundJob).Count
         Assert-CommandErrorId $Command $Id

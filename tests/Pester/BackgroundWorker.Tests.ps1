@@ -33,6 +33,7 @@ Describe 'Register-AmpBackgroundJobHandler' {
         @{ Name = 'nothing'; Handler = { param($Job) }; Json = $null }
         @{ Name = 'a text'; Handler = { param($Job) 'done' }; Json = '"done"' }
         @{ Name = 'a number'; Handler = { param($Job) 42 }; Json = '42' }
+        @{ Name = 'an id'; Handler = { param($Job) [guid]::Empty }; Json = '"00000000-0000-0000-0000-000000000000"' }
         @{ Name = 'a list'; Handler = { param($Job) 1; 2; 3 }; Json = '[1,2,3]' }
         @{ Name = 'an object'; Handler = { param($Job) [pscustomobject]@{ a = 1; b = @{ c = $true } } }; Json = '{"a":1,"b":{"c":true}}' }
         @{ Name = 'what a program wrote'; Handler = { param($Job) sh -c 'echo out' }; Json = '"out"' }
@@ -65,6 +66,14 @@ Describe 'Register-AmpBackgroundJobHandler' {
         finally {
             Unregister-AmpBackgroundJobHandler test.apart1, test.apart2
         }
+    }
+
+    It 'is known to who submits at once' {
+        Register-AmpBackgroundJobHandler test.new.* { 'new' }
+        $job = Submit-AmpBackgroundJob test.new.one -WarningVariable warned -WarningAction SilentlyContinue
+        ($job | Wait-AmpBackgroundJob -Timeout 00:00:20).Result | Should -Be new
+        $warned | Should -BeNullOrEmpty
+        Unregister-AmpBackgroundJobHandler test.new.*
     }
 
     It 'sees no other variable of the caller, and has this module' {
@@ -137,6 +146,15 @@ Describe 'Register-AmpBackgroundJobHandler' {
         $job.Status, $job.Result, $job.Attempt | Should -Be Completed, awake, 1
     }
 
+    It 'keeps to times that can be told, whatever the answer' {
+        Register-AmpBackgroundJobHandler test.far { param($Job) if ($Job.Payload.snooze) { [Amp.AmpJobAnswer]::Snooze([timespan]::MaxValue) } else { [Amp.AmpJobAnswer]::Retry('far', [timespan]::MaxValue) } }
+        $jobs = @{ snooze = $true }, @{ snooze = $false } | Submit-AmpBackgroundJob test.far -WarningAction Ignore
+        Wait-Until { (Get-AmpBackgroundJob $jobs[0].JobId).RunAt.Year -gt 2030 -and (Get-AmpBackgroundJob $jobs[1].JobId).Status -eq 'Retrying' }
+        @(Get-AmpBackgroundJob -Type test.far).Count | Should -Be 2
+        $jobs | Stop-AmpBackgroundJob
+        Unregister-AmpBackgroundJobHandler test.far
+    }
+
     It 'stops a script block at -TimeLimit' {
         $watch = [Diagnostics.Stopwatch]::StartNew()
         $job = Invoke-Handler { param($Job) Start-Sleep 60 } -Handler @{ TimeLimit = '00:00:00.5' }
@@ -193,6 +211,13 @@ Describe 'Start-AmpBackgroundWorker, Get-AmpBackgroundWorker, Stop-AmpBackground
         $worker.Lag | Should -BeNullOrEmpty
         (Get-AmpBackgroundWorker $worker.WorkerId).StartedAt | Should -Be $worker.StartedAt
         ([pscustomobject]@{ WorkerId = $worker.WorkerId } | Get-AmpBackgroundWorker).WorkerId | Should -Be $worker.WorkerId
+    }
+
+    It 'gives the worker of a job, and nothing for a job that none has had' {
+        (Invoke-Handler { 1 } | Get-AmpBackgroundWorker).WorkerId | Should -Be $worker.WorkerId
+        $job = Submit-AmpBackgroundJob test.none -WarningAction Ignore
+        $job | Get-AmpBackgroundWorker -ErrorAction Stop | Should -BeNullOrEmpty
+        $job | Stop-AmpBackgroundJob
     }
 
     It 'says how it is configured' {

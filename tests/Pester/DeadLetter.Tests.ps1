@@ -99,7 +99,7 @@ Describe 'Restart-AmpDeadLetter' {
         $done = Submit-AmpBackgroundJob dead.one | Wait-AmpBackgroundJob -Timeout 00:00:20
         Assert-CommandError { Restart-AmpDeadLetter $unknown } -Id AmpDeadLetterNotFound -Category ObjectNotFound -Target $unknown
         Assert-CommandError { Restart-AmpDeadLetter $done.JobId } -Id AmpDeadLetterNotFound -Category ObjectNotFound -Target $done.JobId
-        (Restart-AmpDeadLetter $unknown, $dead.JobId -ErrorAction SilentlyContinue).JobId | Should -Be $dead.JobId
+        (Restart-AmpDeadLetter $unknown, $dead.JobId -ErrorAction SilentlyContinue | Wait-AmpBackgroundJob -Timeout 00:00:20).JobId | Should -Be $dead.JobId
     }
 
     It 'does nothing to those of a suspended tenant' {

@@ -11,21 +11,30 @@ public sealed class GetAmpBackgroundWorkerCommand : BackgroundJobCmdlet
     /// <summary>Only these workers.</summary>
     [Parameter(Position = 0, ValueFromPipelineByPropertyName = true)]
     [ArgumentCompleter(typeof(LocalBackgroundWorkerCompleter))]
-    public Guid[] WorkerId { get; set; } = [];
+    public Guid[]? WorkerId { get; set; } = [];
 
     /// <inheritdoc/>
-    protected override void ProcessRecord() => Run(async (jobs, pipeline, cancellationToken) =>
+    protected override void ProcessRecord()
     {
-        var workers = await jobs.GetWorkersAsync(cancellationToken);
-        foreach (var worker in workers.Where(worker => WorkerId.Length == 0 || WorkerId.Contains(worker.WorkerId)))
+        // A job that no worker has had says null.
+        if (WorkerId is not { } ids)
         {
-            await pipeline.OutputAsync(worker);
+            return;
         }
 
-        foreach (var missing in WorkerId.Except(workers.Select(worker => worker.WorkerId)))
+        Run(async (jobs, pipeline, cancellationToken) =>
         {
-            await pipeline.ErrorAsync(AmpErrors.NotFound(
-                "BackgroundWorkerNotFound", $"There is no background worker {missing}.", missing, "Get-AmpBackgroundWorker lists those that have not been stopped."));
-        }
-    });
+            var workers = await jobs.GetWorkersAsync(cancellationToken);
+            foreach (var worker in workers.Where(worker => ids.Length == 0 || ids.Contains(worker.WorkerId)))
+            {
+                await pipeline.OutputAsync(worker);
+            }
+
+            foreach (var missing in ids.Except(workers.Select(worker => worker.WorkerId)))
+            {
+                await pipeline.ErrorAsync(AmpErrors.NotFound(
+                    "BackgroundWorkerNotFound", $"There is no background worker {missing}.", missing, "Get-AmpBackgroundWorker lists those that have not been stopped."));
+            }
+        });
+    }
 }

@@ -166,8 +166,8 @@ internal sealed class ScriptRunspace : IDisposable
         object? result = answer is not null ? answer.Result : output.Count switch
         {
             0 => null,
-            1 => output.First(),
-            _ => output.ToArray(),
+            1 => Bare(output.First()),
+            _ => output.Select(Bare).ToArray(),
         };
         if (answer is not null and not { Kind: AmpJobAnswerKind.Complete })
         {
@@ -183,6 +183,9 @@ internal sealed class ScriptRunspace : IDisposable
         using var document = JsonDocument.Parse(json);
         return AmpJobAnswer.Complete(document.RootElement.Clone());
     }
+
+    /// <summary>A text, number or the like without what PowerShell adds to it, which JSON would show.</summary>
+    private static object? Bare(PSObject? value) => value?.BaseObject is ValueType or string ? value.BaseObject : value;
 
     private sealed record Call(ScriptBlockHandler Handler, JobContext Context, CancellationToken CancellationToken)
     {

@@ -1,3 +1,4 @@
+using System.IO.Enumeration;
 using System.Management.Automation;
 using Amp.Hosting;
 using Amp.PowerShell.Common;
@@ -13,6 +14,8 @@ namespace Amp.PowerShell.BackgroundJobs;
 public sealed class SubmitAmpBackgroundJobCommand : BackgroundJobCmdlet
 {
     private const int Batch = 500;
+
+    private static readonly TimeSpan Longest = TimeSpan.FromDays(3_650);
 
     private readonly List<BackgroundJobRequest> _requests = [];
 
@@ -70,6 +73,15 @@ public sealed class SubmitAmpBackgroundJobCommand : BackgroundJobCmdlet
             ThrowTerminatingError(AmpErrors.From(new AmpException("JobTimeAmbiguous", AmpErrorKind.InvalidInput, "Both -RunAt and -Delay say when the job may run.")
             {
                 RecommendedAction = "Give one of them.",
+            }));
+        }
+
+        if (Delay > Longest)
+        {
+            ThrowTerminatingError(AmpErrors.From(new AmpException("JobDelayInvalid", AmpErrorKind.InvalidInput, $"A job cannot wait for {Delay}; {Longest.Days} days is the most.")
+            {
+                Target = Delay,
+                RecommendedAction = "Give less, such as -Delay 01:00:00.",
             }));
         }
     }
@@ -143,7 +155,10 @@ public sealed class SubmitAmpBackgroundJobCommand : BackgroundJobCmdlet
 
             unhandled = await jobs.FindUnhandledAsync(requests.Select(request => request.Type), cancellationToken);
         });
-        foreach (var type in unhandled)
+
+        // A worker here tells others of its handlers once a second only.
+        var patterns = AmpSession.BackgroundWorkers.Keys.Count > 0 ? AmpSession.JobHandlers.Patterns : [];
+        foreach (var type in unhandled.Where(type => !patterns.Any(pattern => FileSystemName.MatchesSimpleExpression(pattern, type, ignoreCase: false))))
         {
             WriteWarning($"No worker that runs has a handler for {type}: its jobs wait. Register-AmpBackgroundJobHandler -Type {type} registers one, Start-AmpBackgroundWorker runs it.");
         }
