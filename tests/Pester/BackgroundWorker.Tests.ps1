@@ -83,6 +83,13 @@ Describe 'Register-AmpBackgroundJobHandler' {
         $secret | Should -Be seen
     }
 
+    It 'begins where the handler was registered, wherever another went' {
+        foreach ($away in { Set-Location / }, { Set-Location Env: }) {
+            1..4 | ForEach-Object { (Invoke-Handler $away).Status | Should -Be Completed }
+            1..2 | ForEach-Object { (Invoke-Handler { (Get-Location).ProviderPath }).Result | Should -Be (Get-Location -PSProvider FileSystem).ProviderPath }
+        }
+    }
+
     It 'takes the most special of several patterns' {
         Register-AmpBackgroundJobHandler test.* { 'wide' }
         Register-AmpBackgroundJobHandler test.mail.* { 'narrow' }

@@ -87,8 +87,19 @@ internal sealed class ScriptRunspace : IDisposable
         state.Variables.Add(new SessionStateVariableEntry("ProgressPreference", ActionPreference.SilentlyContinue, null));
         var runspace = RunspaceFactory.CreateRunspace(state);
         runspace.Open();
-        runspace.SessionStateProxy.Path.SetLocation(WildcardPattern.Escape(_location));
         return runspace;
+    }
+
+    /// <summary>Goes where handlers begin, also after one that went elsewhere.</summary>
+    private void GoHome(PathIntrinsics path)
+    {
+        var at = path.CurrentLocation;
+        var isFileSystem = at.Provider.Name == "FileSystem";
+        if (!isFileSystem || at.ProviderPath != _location)
+        {
+            // A path without its provider is one of the present drive's.
+            path.SetLocation((isFileSystem ? "" : "FileSystem::") + WildcardPattern.Escape(_location));
+        }
     }
 
     private static System.Management.Automation.PowerShell Shell(Runspace runspace)
@@ -104,6 +115,7 @@ internal sealed class ScriptRunspace : IDisposable
         Define(shell, call.Handler);
         var variables = shell.Runspace.SessionStateProxy;
         variables.SetVariable(DoneVariable, false);
+        GoHome(variables.Path);
         using var stopping = call.CancellationToken.Register(() => shell.BeginStop(null, null));
         try
         {
