@@ -23,7 +23,7 @@ public sealed record AmpJobAnswer
 
     /// <summary>The attempt failed; the job is tried again while attempts are left.</summary>
     /// <param name="reason">What went wrong.</param>
-    /// <param name="after">When to try again; null for a pause that doubles with each attempt.</param>
+    /// <param name="after">When to try again; null for a pause that doubles with each attempt. At most ten years.</param>
     public static AmpJobAnswer Retry(string reason, TimeSpan? after = null) => new(AmpJobAnswerKind.Retry) { Reason = reason, After = after };
 
     /// <summary>The job failed, and would again: it becomes a dead letter.</summary>
@@ -31,7 +31,7 @@ public sealed record AmpJobAnswer
     public static AmpJobAnswer Fail(string reason) => new(AmpJobAnswerKind.Fail) { Reason = reason };
 
     /// <summary>Not now: the job is queued again, and the attempt does not count.</summary>
-    /// <param name="after">When.</param>
+    /// <param name="after">When; at most in ten years.</param>
     public static AmpJobAnswer Snooze(TimeSpan after) => new(AmpJobAnswerKind.Snooze) { After = after };
 
     /// <summary>The job is not wanted any more.</summary>

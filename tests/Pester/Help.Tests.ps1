@@ -54,5 +54,6 @@ Describe 'Get-Help <_>' -ForEach $cmdlets {
 Describe 'Get-Help about_Amp' {
     It 'is found' {
         "$(Get-Help about_Amp)" | Should -BeLike '*Start-AmpWorker -NodeId worker-01 -Solo*'
+        "$(Get-Help about_AmpBackgroundJobs)" | Should -BeLike '*Register-AmpBackgroundJobHandler job.email.** KAFKA_BROKERS *'
     }
 }

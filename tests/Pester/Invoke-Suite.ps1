@@ -38,7 +38,7 @@ $null = New-Item $results -ItemType Directory -Force
 $files = Get-ChildItem $PSScriptRoot -Filter *.Tests.ps1 | Where-Object { -not $Name -or ($_.Name -replace '\.Tests\.ps1$') -in ($Name -split ',') }
 $skipped = @()
 if (-not (Get-Command initdb -ErrorAction Ignore) -and -not (Resolve-Path /usr/lib/postgresql/*/bin/initdb -ErrorAction Ignore)) {
-    $skipped = @($files | Where-Object { Select-String 'New-TestDeployment|Demo\.ps1' $_ -Quiet })
+    $skipped = @($files | Where-Object { Select-String 'New-Test\w*Deployment|Demo\.ps1' $_ -Quiet })
     $files = $files | Where-Object { $_ -notin $skipped }
     $skipped | ForEach-Object { "skipped $($_.Name): PostgreSQL's server programs (initdb) are not on this machine" }
 }

@@ -25,12 +25,13 @@ Describe 'Amp' {
 
     It 'declares what each cmdlet gives, where it gives something' {
         $silent = 'Disconnect-Amp', 'Initialize-AmpDatabase', 'Stop-AmpWorker', 'Stop-AmpController', 'Stop-AmpDevChain', 'Stop-AmpDevBroker',
-            'Remove-AmpJob', 'Remove-AmpDataset', 'Remove-AmpProvider', 'Unregister-AmpWorkerService'
+            'Remove-AmpJob', 'Remove-AmpDataset', 'Remove-AmpProvider', 'Unregister-AmpWorkerService', 'Stop-AmpBackgroundWorker',
+            'Register-AmpBackgroundJobHandler', 'Unregister-AmpBackgroundJobHandler', 'Clear-AmpDeadLetter'
         Get-Command -Module Amp | Where-Object { -not $_.OutputType -and $_.Name -notin $silent } | Should -BeNullOrEmpty
     }
 
     It 'supports -WhatIf on every cmdlet that changes something' {
-        $changing = Get-Command -Module Amp | Where-Object { $_.Verb -in 'Start', 'Stop', 'Register', 'Initialize' -or $_.Name -eq 'New-AmpConfiguration' }
+        $changing = Get-Command -Module Amp | Where-Object { $_.Verb -in 'Start', 'Stop', 'Register', 'Unregister', 'Initialize', 'Submit', 'Restart', 'Clear', 'Set', 'Reset', 'Suspend', 'Resume' -or $_.Name -eq 'New-AmpConfiguration' }
         $changing | Where-Object { -not $_.Parameters.ContainsKey('WhatIf') } | Should -BeNullOrEmpty
     }
 

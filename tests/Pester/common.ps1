@@ -50,9 +50,26 @@ function Register-SlowDataset {
     New-AmpDatasetManifest slownet | Register-AmpDataset demo/slow
 }
 
+# A solo deployment in a folder of its own for background jobs, with or without a broker.
+function New-TestJobDeployment {
+    param([switch] $Kafka)
+
+    $path = (New-Item (Join-Path ([IO.Path]::GetTempPath()) "amp-pester-$([guid]::NewGuid().ToString('n'))") -ItemType Directory).FullName
+    $broker = $Kafka ? (Start-AmpDevBroker -Partitions 4) : $null
+    $env:KAFKA_BROKERS = $broker.BootstrapServers
+    try {
+        $null = Start-AmpWorker worker-01 -Solo -AmpDir $path
+    }
+    finally {
+        Remove-Item Env:KAFKA_BROKERS -ErrorAction Ignore
+    }
+    [pscustomobject]@{ Path = $path; Broker = $broker; ConfigPath = Join-Path $path config.toml }
+}
+
 function Remove-TestDeployment {
     param($Deployment)
 
+    Stop-AmpBackgroundWorker *
     Stop-AmpWorker *
     Disconnect-Amp
     Stop-AmpDevChain
@@ -95,6 +112,15 @@ function Assert-CommandError {
     $record.ErrorDetails.RecommendedAction | Should -Not -BeNullOrEmpty
     $record.TargetObject | Should -Not -BeNullOrEmpty
     if ($PSBoundParameters.ContainsKey('Target')) { $record.TargetObject | Should -Be $Target }
+}
+
+# Asserts that a command fails with a certain error that has no target, or does not fail.
+function Assert-CommandErrorId {
+    param([Parameter(Mandatory, Position = 0)][scriptblock] $Command, [Parameter(Position = 1)][string] $Id)
+
+    $record = Get-CommandError $Command
+    ("$($record.FullyQualifiedErrorId)" -split ',')[0] | Should -BeExactly $Id
+    if ($Id) { $record.ErrorDetails.RecommendedAction | Should -Not -BeNullOrEmpty }
 }
 
 # Runs a command in a runspace of its own, waits until it is ready, presses Ctrl+C, and says how long it took to end.

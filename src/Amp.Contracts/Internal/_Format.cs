@@ -76,6 +76,35 @@ public static class _Format
     public static string Rate(double? perSecond) =>
         perSecond?.ToString("0.0", CultureInfo.InvariantCulture) is { } text ? text + "/s" : "";
 
+    /// <summary>How many there are of how many there may be, such as <c>17/100k</c>.</summary>
+    /// <param name="count">How many there are.</param>
+    /// <param name="limit">How many there may be; whole thousands and millions are written short.</param>
+    public static string OutOf(long count, long limit)
+    {
+        const long thousand = 1_000;
+        const long million = 1_000_000;
+        var most = limit switch
+        {
+            >= million when limit % million == 0 => (limit / million).ToString(CultureInfo.InvariantCulture) + "M",
+            >= thousand when limit % thousand == 0 => (limit / thousand).ToString(CultureInfo.InvariantCulture) + "k",
+            _ => limit.ToString(CultureInfo.InvariantCulture),
+        };
+        return $"{count.ToString(CultureInfo.InvariantCulture)}/{most}";
+    }
+
+    /// <summary>A text in one line: its first that is not blank, with an ellipsis when more follow.</summary>
+    /// <param name="text">The text; null gives an empty cell.</param>
+    public static string Line(string? text)
+    {
+        var lines = (text ?? "").Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        return lines.Length switch
+        {
+            0 => "",
+            1 => lines[0],
+            _ => lines[0] + "…",
+        };
+    }
+
     /// <summary>A state, in the colour of <paramref name="colour"/> when there is one.</summary>
     /// <param name="text">The state.</param>
     /// <param name="colour">An escape sequence of <c>$PSStyle</c>; empty for none.</param>

@@ -10,9 +10,4 @@ public abstract class BackgroundJobCmdlet : AmpDeploymentCmdlet
     private protected void Run(Func<AmpBackgroundJobs, PipelineWriter, CancellationToken, Task> work) =>
         Run(async (deployment, pipeline, cancellationToken) =>
             await work(await deployment.OpenBackgroundJobsAsync(cancellationToken), pipeline, cancellationToken));
-
-    /// <summary>JSON of an object of the shell's; a text is JSON already. Pipeline thread only.</summary>
-    private protected string ToJson(object value) => value is string json
-        ? json
-        : (string)InvokeCommand.InvokeScript("param($o) ConvertTo-Json -InputObject $o -Compress -Depth 20", value)[0].BaseObject;
 }

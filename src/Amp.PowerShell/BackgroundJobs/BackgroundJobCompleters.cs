@@ -53,6 +53,13 @@ public sealed class BackgroundJobTypeCompleter : AmpCompleter
     }
 }
 
+/// <summary>Completes types of background jobs as handlers were registered for them here.</summary>
+public sealed class BackgroundJobHandlerCompleter : NameCompleter
+{
+    private protected override IReadOnlyList<(string Text, string Tooltip)> Candidates(IDictionary boundParameters) =>
+        [.. AmpSession.JobHandlers.Patterns.Select(pattern => (pattern, "has a handler here"))];
+}
+
 /// <summary>Completes tenants.</summary>
 public sealed class TenantCompleter : AmpCompleter
 {

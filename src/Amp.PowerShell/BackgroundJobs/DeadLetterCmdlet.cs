@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using Amp.BackgroundJobs;
 using Amp.Hosting;
 using Amp.PowerShell.Common;
 
@@ -68,7 +69,22 @@ public abstract class DeadLetterCmdlet : BackgroundJobCmdlet
     {
         foreach (var batch in _jobIds.Chunk(Batch))
         {
-            Run((jobs, pipeline, cancellationToken) => ChangeAsync(jobs, batch, pipeline, cancellationToken));
+            Run(async (AmpBackgroundJobs jobs, PipelineWriter pipeline, CancellationToken cancellationToken) =>
+            {
+                var letters = await jobs.GetJobsAsync(new BackgroundJobQuery { JobIds = batch, Status = [AmpBackgroundJobStatus.DeadLettered] }, cancellationToken)
+                    .Select(job => job.JobId).ToHashSetAsync(null, cancellationToken);
+
+                // One that somebody else dealt with since a filter found it is no error.
+                foreach (var missing in batch.Where(jobId => ParameterSetName == ById && !letters.Contains(jobId)))
+                {
+                    await pipeline.ErrorAsync(AmpErrors.NotFound("DeadLetterNotFound", $"There is no dead letter {missing}.", missing, "Get-AmpDeadLetter lists them."));
+                }
+
+                if (letters.Count > 0)
+                {
+                    await ChangeAsync(jobs, [.. batch.Where(letters.Contains)], pipeline, cancellationToken);
+                }
+            });
         }
     }
 

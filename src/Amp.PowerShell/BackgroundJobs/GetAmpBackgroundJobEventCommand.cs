@@ -19,7 +19,7 @@ public sealed class GetAmpBackgroundJobEventCommand : AmpCmdlet
     /// <summary>Only events of these jobs.</summary>
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [ArgumentCompleter(typeof(BackgroundJobIdCompleter))]
-    public Guid[] JobId { get; set; } = [];
+    public Guid[]? JobId { get; set; } = [];
 
     /// <summary>Only events of jobs of these types; wildcards are allowed.</summary>
     [Parameter]
@@ -57,6 +57,12 @@ public sealed class GetAmpBackgroundJobEventCommand : AmpCmdlet
     /// <inheritdoc/>
     protected override void ProcessRecord()
     {
+        // An event of a quota has no job.
+        if (JobId is null)
+        {
+            return;
+        }
+
         var location = Location;
         var query = new BackgroundJobEventQuery
         {

@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using Amp.PowerShell.Common;
 
 namespace Amp.PowerShell.BackgroundJobs;
 
@@ -10,17 +11,30 @@ public sealed class GetAmpBackgroundWorkerCommand : BackgroundJobCmdlet
     /// <summary>Only these workers.</summary>
     [Parameter(Position = 0, ValueFromPipelineByPropertyName = true)]
     [ArgumentCompleter(typeof(LocalBackgroundWorkerCompleter))]
-    public Guid[] WorkerId { get; set; } = [];
+    public Guid[]? WorkerId { get; set; } = [];
 
     /// <inheritdoc/>
-    protected override void ProcessRecord() => Run(async (jobs, pipeline, cancellationToken) =>
+    protected override void ProcessRecord()
     {
-        foreach (var worker in await jobs.GetWorkersAsync(cancellationToken))
+        // A job that no worker has had says null.
+        if (WorkerId is not { } ids)
         {
-            if (WorkerId.Length == 0 || WorkerId.Contains(worker.WorkerId))
+            return;
+        }
+
+        Run(async (jobs, pipeline, cancellationToken) =>
+        {
+            var workers = await jobs.GetWorkersAsync(cancellationToken);
+            foreach (var worker in workers.Where(worker => ids.Length == 0 || ids.Contains(worker.WorkerId)))
             {
                 await pipeline.OutputAsync(worker);
             }
-        }
-    });
+
+            foreach (var missing in ids.Except(workers.Select(worker => worker.WorkerId)))
+            {
+                await pipeline.ErrorAsync(AmpErrors.NotFound(
+                    "BackgroundWorkerNotFound", $"There is no background worker {missing}.", missing, "Get-AmpBackgroundWorker lists those that have not been stopped."));
+            }
+        });
+    }
 }

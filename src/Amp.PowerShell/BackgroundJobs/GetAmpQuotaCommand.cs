@@ -11,6 +11,7 @@ public sealed class GetAmpQuotaCommand : BackgroundJobCmdlet
     /// <summary>Tenants; all when left out.</summary>
     [Parameter(Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [ArgumentCompleter(typeof(TenantCompleter))]
+    [ValidateNotNull]
     public Guid[] TenantId { get; set; } = [];
 
     /// <inheritdoc/>

@@ -11,6 +11,8 @@ namespace Amp.PowerShell.BackgroundJobs;
 [Cmdlet(VerbsLifecycle.Register, "AmpBackgroundJobHandler", SupportsShouldProcess = true)]
 public sealed class RegisterAmpBackgroundJobHandlerCommand : AmpCmdlet
 {
+    private static readonly TimeSpan Longest = TimeSpan.FromDays(30);
+
     /// <summary>Types of jobs; wildcards are allowed. Where several match, the most special one is used.</summary>
     [Parameter(Mandatory = true, Position = 0)]
     [ValidateNotNullOrEmpty]
@@ -29,7 +31,7 @@ public sealed class RegisterAmpBackgroundJobHandlerCommand : AmpCmdlet
     [Parameter]
     public object[] ArgumentList { get; set; } = [];
 
-    /// <summary>How long an attempt may take.</summary>
+    /// <summary>How long an attempt may take, at most 30 days.</summary>
     [Parameter]
     public TimeSpan TimeLimit { get; set; } = TimeSpan.FromMinutes(5);
 
@@ -37,19 +39,32 @@ public sealed class RegisterAmpBackgroundJobHandlerCommand : AmpCmdlet
     [Parameter]
     public TimeSpan[] Backoff { get; set; } = [];
 
-    /// <summary>Lets a job that the script block gives up just fail, instead of keeping it as a dead letter.</summary>
+    /// <summary>
+    /// Lets a job that the script block gives up, by the answer Fail, just fail, instead of keeping it as a dead letter. One whose attempts
+    /// are used up becomes a dead letter all the same.
+    /// </summary>
     [Parameter]
     public SwitchParameter NoDeadLetter { get; set; }
 
     /// <inheritdoc/>
     protected override void ProcessRecord()
     {
-        if (TimeLimit <= TimeSpan.Zero)
+        if (TimeLimit <= TimeSpan.Zero || TimeLimit > Longest)
         {
-            ThrowTerminatingError(AmpErrors.From(new AmpException("JobTimeLimitInvalid", AmpErrorKind.InvalidInput, $"A time limit of {TimeLimit} leaves a job no time.")
+            ThrowTerminatingError(AmpErrors.From(new AmpException(
+                "JobTimeLimitInvalid", AmpErrorKind.InvalidInput, TimeLimit > Longest ? $"A time limit of {TimeLimit} is longer than {Longest.Days} days." : $"A time limit of {TimeLimit} leaves a job no time.")
             {
                 Target = TimeLimit,
-                RecommendedAction = "Give more than zero, such as -TimeLimit 00:05:00.",
+                RecommendedAction = $"Give more than zero and at most {Longest.Days} days, such as -TimeLimit 00:05:00.",
+            }));
+        }
+
+        foreach (var pause in Backoff.Where(pause => pause < TimeSpan.Zero || pause > Longest))
+        {
+            ThrowTerminatingError(AmpErrors.From(new AmpException("JobBackoffInvalid", AmpErrorKind.InvalidInput, $"A pause of {pause} is not between none and {Longest.Days} days.")
+            {
+                Target = pause,
+                RecommendedAction = "Give pauses such as -Backoff 00:00:01, 00:00:10, 00:01:00.",
             }));
         }
 

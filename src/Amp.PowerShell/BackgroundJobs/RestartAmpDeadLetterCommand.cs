@@ -13,21 +13,7 @@ public sealed class RestartAmpDeadLetterCommand : DeadLetterCmdlet
 
     private protected override async Task ChangeAsync(AmpBackgroundJobs jobs, Guid[] jobIds, PipelineWriter pipeline, CancellationToken cancellationToken)
     {
-        if (await jobs.ReplayAsync(jobIds, cancellationToken) < jobIds.Length)
-        {
-            foreach (var jobId in jobIds)
-            {
-                try
-                {
-                    await jobs.GetJobAsync(jobId, cancellationToken);
-                }
-                catch (AmpException e)
-                {
-                    await pipeline.ErrorAsync(e);
-                }
-            }
-        }
-
+        await jobs.ReplayAsync(jobIds, cancellationToken);
         await foreach (var job in jobs.GetJobsAsync(new Amp.BackgroundJobs.BackgroundJobQuery { JobIds = jobIds }, cancellationToken))
         {
             await pipeline.OutputAsync(job);

@@ -87,8 +87,19 @@ internal sealed class ScriptRunspace : IDisposable
         state.Variables.Add(new SessionStateVariableEntry("ProgressPreference", ActionPreference.SilentlyContinue, null));
         var runspace = RunspaceFactory.CreateRunspace(state);
         runspace.Open();
-        runspace.SessionStateProxy.Path.SetLocation(WildcardPattern.Escape(_location));
         return runspace;
+    }
+
+    /// <summary>Goes where handlers begin, also after one that went elsewhere.</summary>
+    private void GoHome(PathIntrinsics path)
+    {
+        var at = path.CurrentLocation;
+        var isFileSystem = at.Provider.Name == "FileSystem";
+        if (!isFileSystem || at.ProviderPath != _location)
+        {
+            // A path without its provider is one of the present drive's.
+            path.SetLocation((isFileSystem ? "" : "FileSystem::") + WildcardPattern.Escape(_location));
+        }
     }
 
     private static System.Management.Automation.PowerShell Shell(Runspace runspace)
@@ -104,6 +115,7 @@ internal sealed class ScriptRunspace : IDisposable
         Define(shell, call.Handler);
         var variables = shell.Runspace.SessionStateProxy;
         variables.SetVariable(DoneVariable, false);
+        GoHome(variables.Path);
         using var stopping = call.CancellationToken.Register(() => shell.BeginStop(null, null));
         try
         {
@@ -119,14 +131,19 @@ internal sealed class ScriptRunspace : IDisposable
         }
         catch (RuntimeException e) when (e is not PipelineStoppedException)
         {
-            var line = e.ErrorRecord.InvocationInfo?.ScriptLineNumber is > 0 and var number ? $" (line {number} of the script block)" : "";
-            throw new AmpException("JobHandlerFailed", AmpErrorKind.Internal, $"{e.ErrorRecord.Exception.Message}{line}", e.ErrorRecord.Exception) { IsTransient = true };
+            throw new AmpException("JobHandlerFailed", AmpErrorKind.Internal, $"{e.ErrorRecord.Exception.Message}{Place(e.ErrorRecord.InvocationInfo, call.Handler)}", e.ErrorRecord.Exception) { IsTransient = true };
         }
         finally
         {
             Reset(shell);
         }
     }
+
+    /// <summary>Where an error is from; nothing where that is not known, as for <c>Write-Error</c>, which tells its caller's caller.</summary>
+    private static string Place(InvocationInfo? at, ScriptBlockHandler handler) =>
+        at is not { ScriptLineNumber: > 0 } || at.Line.Contains(handler.Function, StringComparison.Ordinal) ? ""
+        : string.IsNullOrEmpty(at.ScriptName) ? $" (line {at.ScriptLineNumber} of the script block)"
+        : $" (line {at.ScriptLineNumber} of {Path.GetFileName(at.ScriptName)})";
 
     private void Define(System.Management.Automation.PowerShell shell, ScriptBlockHandler handler)
     {
@@ -143,7 +160,7 @@ internal sealed class ScriptRunspace : IDisposable
         shell.AddScript($$"""
             param($Text)
             Set-Item -LiteralPath 'function:global:{{handler.Function}}' -Value ([scriptblock]::Create($Text))
-            function global:{{handler.Function}}_run { {{handler.Function}} $args[0] @($args[1]); $global:{{DoneVariable}} = $true }
+            function global:{{handler.Function}}_run { $more = $args[1]; {{handler.Function}} $args[0] @more; $global:{{DoneVariable}} = $true }
             """).AddArgument(handler.Script.Text).Invoke();
         Reset(shell);
     }
@@ -161,8 +178,8 @@ internal sealed class ScriptRunspace : IDisposable
         object? result = answer is not null ? answer.Result : output.Count switch
         {
             0 => null,
-            1 => output.First(),
-            _ => output.ToArray(),
+            1 => Bare(output.First()),
+            _ => output.Select(Bare).ToArray(),
         };
         if (answer is not null and not { Kind: AmpJobAnswerKind.Complete })
         {
@@ -178,6 +195,9 @@ internal sealed class ScriptRunspace : IDisposable
         using var document = JsonDocument.Parse(json);
         return AmpJobAnswer.Complete(document.RootElement.Clone());
     }
+
+    /// <summary>A text, number or the like without what PowerShell adds to it, which JSON would show.</summary>
+    private static object? Bare(PSObject? value) => value?.BaseObject is ValueType or string ? value.BaseObject : value;
 
     private sealed record Call(ScriptBlockHandler Handler, JobContext Context, CancellationToken CancellationToken)
     {

@@ -43,6 +43,15 @@ public sealed class StartAmpBackgroundWorkerCommand : ServiceCmdlet
             return;
         }
 
+        if (DrainTimeout < TimeSpan.Zero || DrainTimeout > TimeSpan.FromDays(1))
+        {
+            ThrowTerminatingError(AmpErrors.From(new AmpException("DrainTimeoutInvalid", AmpErrorKind.InvalidInput, $"A drain time of {DrainTimeout} is not between none and a day.")
+            {
+                Target = DrainTimeout,
+                RecommendedAction = "Give one such as -DrainTimeout 00:00:30.",
+            }));
+        }
+
         if (!Campaigns && AmpSession.JobHandlers.Patterns.Count == 0)
         {
             WriteWarning("No handler is registered, so the worker takes no job until there is one: Register-AmpBackgroundJobHandler -Type … -ScriptBlock { param($Job) … }");

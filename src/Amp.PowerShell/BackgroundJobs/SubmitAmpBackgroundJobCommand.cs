@@ -1,3 +1,4 @@
+using System.IO.Enumeration;
 using System.Management.Automation;
 using Amp.Hosting;
 using Amp.PowerShell.Common;
@@ -14,6 +15,8 @@ public sealed class SubmitAmpBackgroundJobCommand : BackgroundJobCmdlet
 {
     private const int Batch = 500;
 
+    private static readonly TimeSpan Longest = TimeSpan.FromDays(3_650);
+
     private readonly List<BackgroundJobRequest> _requests = [];
 
     /// <summary>What to do: words with dots between, such as <c>job.email.welcome</c>.</summary>
@@ -22,7 +25,7 @@ public sealed class SubmitAmpBackgroundJobCommand : BackgroundJobCmdlet
     [ValidateNotNullOrEmpty]
     public string Type { get; set; } = "";
 
-    /// <summary>What the handler gets: a hashtable or an object, or a JSON object as text.</summary>
+    /// <summary>What the handler gets: a hashtable or an object, or a JSON object as text. A job or a dead letter gives its own payload.</summary>
     [Parameter(Position = 1, ValueFromPipeline = true)]
     [ValidateNotNull]
     public object Payload { get; set; } = "{}";
@@ -32,9 +35,10 @@ public sealed class SubmitAmpBackgroundJobCommand : BackgroundJobCmdlet
     [ArgumentCompleter(typeof(TenantCompleter))]
     public Guid TenantId { get; set; }
 
-    /// <summary>Jobs of a tenant with the same key run one at a time, in the order in which they were submitted.</summary>
+    /// <summary>Jobs of a tenant with the same key run one at a time, in the order in which they were submitted; empty for none.</summary>
     [Parameter(ValueFromPipelineByPropertyName = true)]
-    [ValidateNotNullOrEmpty]
+    [AllowNull]
+    [AllowEmptyString]
     public string? Key { get; set; }
 
     /// <summary>0 to 9; higher ones run first.</summary>
@@ -55,9 +59,10 @@ public sealed class SubmitAmpBackgroundJobCommand : BackgroundJobCmdlet
     [ValidateRange(1, 100)]
     public int MaxAttempts { get; set; } = 5;
 
-    /// <summary>A name for the job: a second one of the tenant with it is not queued, and the first is given instead.</summary>
+    /// <summary>A name for the job: a second one of the tenant with it is not queued, and the first is given instead; empty for none.</summary>
     [Parameter(ValueFromPipelineByPropertyName = true)]
-    [ValidateNotNullOrEmpty]
+    [AllowNull]
+    [AllowEmptyString]
     public string? IdempotencyKey { get; set; }
 
     /// <inheritdoc/>
@@ -70,23 +75,32 @@ public sealed class SubmitAmpBackgroundJobCommand : BackgroundJobCmdlet
                 RecommendedAction = "Give one of them.",
             }));
         }
+
+        if (Delay > Longest)
+        {
+            ThrowTerminatingError(AmpErrors.From(new AmpException("JobDelayInvalid", AmpErrorKind.InvalidInput, $"A job cannot wait for {Delay}; {Longest.Days} days is the most.")
+            {
+                Target = Delay,
+                RecommendedAction = "Give less, such as -Delay 01:00:00.",
+            }));
+        }
     }
 
     /// <inheritdoc/>
     protected override void ProcessRecord()
     {
-        if (!ShouldProcess(Type, "Submit background job"))
+        if (!ShouldProcess(Type, "Submit background job") || ToJson(Payload) is not { } payload)
         {
             return;
         }
 
-        _requests.Add(new BackgroundJobRequest(TenantId, Type, ToJson(Payload))
+        _requests.Add(new BackgroundJobRequest(TenantId, Type, payload)
         {
-            Key = Key,
+            Key = Key is "" ? null : Key,
             Priority = Priority,
             RunAt = RunAt ?? DateTimeOffset.UtcNow + Delay,
             MaxAttempts = MaxAttempts,
-            IdempotencyKey = IdempotencyKey,
+            IdempotencyKey = IdempotencyKey is "" ? null : IdempotencyKey,
         });
         if (_requests.Count == Batch)
         {
@@ -100,6 +114,30 @@ public sealed class SubmitAmpBackgroundJobCommand : BackgroundJobCmdlet
         if (_requests.Count > 0)
         {
             Submit();
+        }
+    }
+
+    /// <summary>A payload as JSON; null, and an error, for what has no JSON. Pipeline thread only.</summary>
+    private string? ToJson(object value)
+    {
+        try
+        {
+            return (value is PSObject wrapped ? wrapped.BaseObject : value) switch
+            {
+                string json => json,
+                AmpBackgroundJob job => job.PayloadJson,
+                AmpDeadLetter letter => letter.PayloadJson,
+                _ => (string)InvokeCommand.InvokeScript("param($o) ConvertTo-Json -InputObject $o -Compress -Depth 20", value)[0].BaseObject,
+            };
+        }
+        catch (RuntimeException e) when (e is not PipelineStoppedException)
+        {
+            WriteError(AmpErrors.From(new AmpException("JobPayloadInvalid", AmpErrorKind.InvalidInput, $"The job cannot be queued: the payload of {Type} cannot be written as JSON: {e.Message}", e)
+            {
+                Target = Type,
+                RecommendedAction = "Give a hashtable whose keys are texts, or a JSON object as text.",
+            }));
+            return null;
         }
     }
 
@@ -117,7 +155,10 @@ public sealed class SubmitAmpBackgroundJobCommand : BackgroundJobCmdlet
 
             unhandled = await jobs.FindUnhandledAsync(requests.Select(request => request.Type), cancellationToken);
         });
-        foreach (var type in unhandled)
+
+        // A worker here tells others of its handlers once a second only.
+        var patterns = AmpSession.BackgroundWorkers.Keys.Count > 0 ? AmpSession.JobHandlers.Patterns : [];
+        foreach (var type in unhandled.Where(type => !patterns.Any(pattern => FileSystemName.MatchesSimpleExpression(pattern, type, ignoreCase: false))))
         {
             WriteWarning($"No worker that runs has a handler for {type}: its jobs wait. Register-AmpBackgroundJobHandler -Type {type} registers one, Start-AmpBackgroundWorker runs it.");
         }

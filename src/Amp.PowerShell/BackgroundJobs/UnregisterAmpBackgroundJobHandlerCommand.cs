@@ -9,7 +9,7 @@ public sealed class UnregisterAmpBackgroundJobHandlerCommand : AmpCmdlet
 {
     /// <summary>Types as they were registered.</summary>
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
-    [ArgumentCompleter(typeof(BackgroundJobTypeCompleter))]
+    [ArgumentCompleter(typeof(BackgroundJobHandlerCompleter))]
     public string[] Type { get; set; } = [];
 
     /// <inheritdoc/>

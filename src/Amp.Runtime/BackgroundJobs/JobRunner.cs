@@ -8,6 +8,9 @@ internal sealed class JobRunner(JobQueue queue, JobHandlers handlers, JobTally t
     /// <summary>How long a handler may take to end once it is told to.</summary>
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(5);
 
+    /// <summary>A job that waits for longer has no time that every part of the system can write.</summary>
+    private static readonly TimeSpan LongestPause = TimeSpan.FromDays(3_650);
+
     /// <summary>How long an attempt of a type may take, by the queue's clock; null when there is no handler.</summary>
     public TimeSpan? TimeLimitOf(string type) => handlers.Find(type) is { } entry ? entry.Options.TimeLimit + Grace + Grace : null;
 
@@ -79,16 +82,18 @@ internal sealed class JobRunner(JobQueue queue, JobHandlers handlers, JobTally t
             AmpJobAnswerKind.Complete => End(JobVerdict.Complete) with { Result = JobResult.Write(answer.Result) },
             AmpJobAnswerKind.Fail => End(JobVerdict.GiveUp, new JobFault("Failed", answer.Reason ?? "")),
             AmpJobAnswerKind.Cancel => End(JobVerdict.Cancel, new JobFault("Cancelled", answer.Reason ?? "")),
-            AmpJobAnswerKind.Snooze => End(JobVerdict.Snooze) with { Pause = answer.After },
+            AmpJobAnswerKind.Snooze => End(JobVerdict.Snooze) with { Pause = Bounded(answer.After) },
             _ => Retry(answer),
         };
 
         AttemptEnd Retry(AmpJobAnswer answer)
         {
             var end = End(JobVerdict.Retry, new JobFault("Failed", answer.Reason ?? ""));
-            return end with { Pause = answer.After ?? end.Pause };
+            return end with { Pause = Bounded(answer.After) ?? end.Pause };
         }
     }
+
+    private static TimeSpan? Bounded(TimeSpan? pause) => pause is { } given ? TimeSpan.FromTicks(Math.Clamp(given.Ticks, 0, LongestPause.Ticks)) : null;
 
     private static TimeSpan? PauseOf(IReadOnlyList<TimeSpan> backoff, int attempt) =>
         backoff.Count == 0 ? null : backoff[Math.Min(attempt, backoff.Count) - 1];

@@ -67,6 +67,7 @@ public static partial class JobTopics
         List<string> missing;
         try
         {
+            // librdkafka cannot be told to give up, so whoever does leaves it to end by itself.
             missing = await Task.Run(
                 () =>
                 {
@@ -77,7 +78,7 @@ public static partial class JobTopics
                     });
                     return Events.Append(kafka.Topic).Where(topic => KafkaClients.IsUnknownTopic(admin.GetMetadata(topic, Patience).Topics.Single().Error.Code)).ToList();
                 },
-                cancellationToken);
+                cancellationToken).WaitAsync(cancellationToken);
         }
         catch (KafkaException e)
         {
