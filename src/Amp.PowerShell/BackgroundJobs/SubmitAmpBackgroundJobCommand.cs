@@ -94,14 +94,26 @@ public sealed class SubmitAmpBackgroundJobCommand : BackgroundJobCmdlet
             return;
         }
 
-        _requests.Add(new BackgroundJobRequest(TenantId, Type, payload)
+        var request = new BackgroundJobRequest(TenantId, Type, payload)
         {
             Key = Key is "" ? null : Key,
             Priority = Priority,
             RunAt = RunAt ?? DateTimeOffset.UtcNow + Delay,
             MaxAttempts = MaxAttempts,
             IdempotencyKey = IdempotencyKey is "" ? null : IdempotencyKey,
-        });
+        };
+        try
+        {
+            // One that cannot be queued shall not take the others of its batch with it.
+            request.Require();
+        }
+        catch (AmpException e)
+        {
+            WriteError(AmpErrors.From(e));
+            return;
+        }
+
+        _requests.Add(request);
         if (_requests.Count == Batch)
         {
             Submit();

@@ -1,3 +1,4 @@
+using System.Text;
 using Microsoft.Extensions.Logging;
 
 namespace Amp.BackgroundJobs;
@@ -5,6 +6,8 @@ namespace Amp.BackgroundJobs;
 /// <summary>Runs handlers: each in its time limit, cancellable, and never waited for in vain.</summary>
 internal sealed class JobRunner(JobQueue queue, JobHandlers handlers, JobTally tally, TimeProvider time, ILogger logger)
 {
+    private const int LargestResult = 256 << 10;
+
     /// <summary>How long a handler may take to end once it is told to.</summary>
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(5);
 
@@ -77,9 +80,14 @@ internal sealed class JobRunner(JobQueue queue, JobHandlers handlers, JobTally t
             ToDeadLetters = entry?.Options.UsesDeadLetters ?? true,
         };
 
+        // It is part of an event, which a broker must be able to take.
+        AttemptEnd Complete(string? result) => result is null || Encoding.UTF8.GetByteCount(result) <= LargestResult
+            ? End(JobVerdict.Complete) with { Result = result }
+            : End(JobVerdict.GiveUp, new JobFault("ResultTooLarge", $"its result has more than {LargestResult} bytes of JSON; give where it is instead"));
+
         AttemptEnd FromAnswer(AmpJobAnswer answer) => answer.Kind switch
         {
-            AmpJobAnswerKind.Complete => End(JobVerdict.Complete) with { Result = JobResult.Write(answer.Result) },
+            AmpJobAnswerKind.Complete => Complete(JobResult.Write(answer.Result)),
             AmpJobAnswerKind.Fail => End(JobVerdict.GiveUp, new JobFault("Failed", answer.Reason ?? "")),
             AmpJobAnswerKind.Cancel => End(JobVerdict.Cancel, new JobFault("Cancelled", answer.Reason ?? "")),
             AmpJobAnswerKind.Snooze => End(JobVerdict.Snooze) with { Pause = Bounded(answer.After) },

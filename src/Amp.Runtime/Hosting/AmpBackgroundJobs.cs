@@ -24,6 +24,19 @@ public sealed record BackgroundJobRequest(Guid TenantId, string Type, string Pay
 
     /// <summary>A second job of the tenant with this key is the first one; null for none.</summary>
     public string? IdempotencyKey { get; init; }
+
+    /// <summary>Makes sure that it can be queued, as far as that can be told without its tenant.</summary>
+    /// <exception cref="AmpException"><c>JobTypeInvalid</c>, <c>JobPayloadInvalid</c>, <c>JobSettingInvalid</c>.</exception>
+    public void Require() => JobSubmissionCheck.Require(ToSubmission());
+
+    internal JobSubmission ToSubmission() => new(TenantId, Type, PayloadJson)
+    {
+        Key = Key,
+        Priority = (short)Math.Clamp(Priority, short.MinValue, short.MaxValue),
+        RunAt = RunAt,
+        MaxAttempts = MaxAttempts,
+        IdempotencyKey = IdempotencyKey,
+    };
 }
 
 /// <summary>The background jobs of a deployment: submitting, looking, cancelling, dead letters, quotas.</summary>
@@ -60,15 +73,7 @@ public sealed class AmpBackgroundJobs
     public async Task<IReadOnlyList<AmpBackgroundJob>> SubmitAsync(IReadOnlyList<BackgroundJobRequest> requests, CancellationToken cancellationToken)
     {
         var submitted = await _queue.SubmitAsync(
-            [.. requests.Select(request => new JobSubmission(request.TenantId, request.Type, request.PayloadJson)
-            {
-                Key = request.Key,
-                Priority = (short)Math.Clamp(request.Priority, short.MinValue, short.MaxValue),
-                RunAt = request.RunAt,
-                MaxAttempts = request.MaxAttempts,
-                IdempotencyKey = request.IdempotencyKey,
-            })],
-            cancellationToken);
+            [.. requests.Select(request => request.ToSubmission())], cancellationToken);
         var jobs = (await _view.ListAsync(new BackgroundJobQuery { JobIds = [.. submitted.Select(job => job.Id)] }, int.MaxValue, null, cancellationToken)).ToDictionary(job => job.JobId);
         return [.. submitted.Select(job => jobs[job.Id])];
     }

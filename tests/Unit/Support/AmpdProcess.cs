@@ -86,7 +86,10 @@ internal sealed partial class AmpdProcess : IDisposable
     }
 
     /// <summary>Asks it to end, with SIGTERM.</summary>
-    public void Terminate() => Assert.Equal(0, Signal(_process.Id, TerminateSignal));
+    public void Terminate() => Terminate(_process.Id);
+
+    /// <summary>Asks any process to end, with SIGTERM.</summary>
+    public static void Terminate(int process) => Assert.Equal(0, Signal(process, TerminateSignal));
 
     /// <summary>Stops it in its tracks, with SIGSTOP.</summary>
     public void Freeze() => Freeze(_process.Id);
