@@ -44,24 +44,25 @@ internal static class JobsBenchmark
         await using var deployment = await AmpDeployment.OpenSoloAsync(folder.Path, NullLoggerFactory.Instance, cancellationToken);
         await using var broker = await StartBrokerAsync(cancellationToken);
         var kafka = new KafkaEventOptions { Brokers = [broker.BootstrapServers], Topic = JobTopics.Work };
-        var queue = new JobQueue(deployment.Database, JobTopics.Work);
+        await using var database = await deployment.ConnectForJobsAsync(16, NullLoggerFactory.Instance, cancellationToken);
+        var queue = new JobQueue(database, JobTopics.Work);
         await queue.InitializeAsync(autoMigrate: true, cancellationToken);
-        var ids = await AddTenantsAsync(deployment.Database, tenants, count, cancellationToken);
+        var ids = await AddTenantsAsync(database, tenants, count, cancellationToken);
         var probe = new Probe();
         var handlers = new JobHandlers();
         handlers.Set("job.*", probe);
-        await using var relay = new OutboxRelay(new OutboxTable(deployment.Database), kafka, TimeProvider.System, NullLogger.Instance);
-        var feed = new JobFeed(kafka, "job-workers", new InboxTable(deployment.Database), TimeProvider.System, NullLogger.Instance, TimeSpan.FromMilliseconds(1));
-        await using var worker = new JobWorker(deployment.Database, queue, feed, JobTopics.Work, handlers, new JobWorkerOptions(), TimeProvider.System, NullLogger.Instance);
+        await using var relay = new OutboxRelay(new OutboxTable(database), kafka, TimeProvider.System, NullLogger.Instance);
+        var feed = new JobFeed(kafka, "job-workers", new InboxTable(database), TimeProvider.System, NullLogger.Instance, TimeSpan.FromMilliseconds(1));
+        await using var worker = new JobWorker(database, queue, feed, JobTopics.Work, handlers, new JobWorkerOptions(), TimeProvider.System, NullLogger.Instance);
         Table.WriteConditions($"jobs: {count} jobs of {tenants} tenants from submission to the last event; broker, database, relay and worker on this machine");
 
         // A first few, so that everything is compiled, joined and connected.
         await SubmitAsync(queue, ids, 2_000, cancellationToken);
-        await DoneAsync(deployment.Database, cancellationToken);
+        await DoneAsync(database, cancellationToken);
         var clock = Stopwatch.StartNew();
         await SubmitAsync(queue, ids, count, cancellationToken);
         var submitted = clock.Elapsed;
-        await DoneAsync(deployment.Database, cancellationToken);
+        await DoneAsync(database, cancellationToken);
         Table.Write("end to end", $"{count / clock.Elapsed.TotalSeconds:0} jobs a second; submitted in {submitted.TotalSeconds:0.0} s, all done and told after {clock.Elapsed.TotalSeconds:0.0} s");
 
         probe.Waits.Clear();
@@ -76,7 +77,7 @@ internal static class JobsBenchmark
             }
         }
 
-        await DoneAsync(deployment.Database, cancellationToken);
+        await DoneAsync(database, cancellationToken);
         var waits = probe.Waits.Order().ToArray();
         Table.Write(
             $"submission to handler, {Rate}/s", $"p50 {waits[waits.Length / 2]:0.0} ms, p95 {waits[waits.Length * 95 / 100]:0.0} ms, p99 {waits[waits.Length * 99 / 100]:0.0} ms ({waits.Length} jobs)");
@@ -139,11 +140,12 @@ internal static class JobsBenchmark
         using var folder = new BenchFolder();
         await using var deployment = await AmpDeployment.OpenSoloAsync(folder.Path, NullLoggerFactory.Instance, cancellationToken);
         await using var broker = await StartBrokerAsync(cancellationToken);
-        var queue = new JobQueue(deployment.Database, JobTopics.Work);
+        await using var database = await deployment.ConnectForJobsAsync(16, NullLoggerFactory.Instance, cancellationToken);
+        var queue = new JobQueue(database, JobTopics.Work);
         await queue.InitializeAsync(autoMigrate: true, cancellationToken);
-        var ids = await AddTenantsAsync(deployment.Database, tenants, count, cancellationToken);
+        var ids = await AddTenantsAsync(database, tenants, count, cancellationToken);
         var worker = Guid.NewGuid();
-        await deployment.Database.RunAsync("beating", c => Task.FromResult(JobQueue.Beat(c, new JobWorkerBeat(worker, 1, [], null))), null, cancellationToken);
+        await database.RunAsync("beating", c => Task.FromResult(JobQueue.Beat(c, new JobWorkerBeat(worker, 1, [], null))), null, cancellationToken);
         Table.WriteConditions($"jobs: {count} jobs of {tenants} tenants, in batches of {Batch}");
 
         var clock = Stopwatch.StartNew();
@@ -157,16 +159,16 @@ internal static class JobsBenchmark
             var candidates = await queue.FindClaimableAsync(null, Batch, quiet: null, cancellationToken);
             var exchange = await queue.ExchangeAsync(worker, ends, candidates, _ => TimeSpan.FromMinutes(5), cancellationToken);
             ends = [.. exchange.Claimed.Select(job => new AttemptEnd(job.Job.JobId, job.Lease, JobVerdict.Complete))];
-            await deployment.Database.RunAsync("beating", c => Task.FromResult(JobQueue.Beat(c, new JobWorkerBeat(worker, 1, [], null))), null, cancellationToken);
+            await database.RunAsync("beating", c => Task.FromResult(JobQueue.Beat(c, new JobWorkerBeat(worker, 1, [], null))), null, cancellationToken);
             done += exchange.Ended.Count;
         }
         while (ends.Count > 0);
 
         Table.Write("claimed and completed", $"{done / clock.Elapsed.TotalSeconds:0} a second ({done} of {count}), one worker");
         clock.Restart();
-        await using (new OutboxRelay(new OutboxTable(deployment.Database), new KafkaEventOptions { Brokers = [broker.BootstrapServers] }, TimeProvider.System, NullLogger.Instance))
+        await using (new OutboxRelay(new OutboxTable(database), new KafkaEventOptions { Brokers = [broker.BootstrapServers] }, TimeProvider.System, NullLogger.Instance))
         {
-            while (await deployment.Database.RunAsync(
+            while (await database.RunAsync(
                 "counting", c => c.ScalarAsync<bool>("""SELECT EXISTS (SELECT 1 FROM amp_jobs."KafkaOutbox")""", [], cancellationToken), null, cancellationToken))
             {
                 await Task.Delay(50, cancellationToken);

@@ -1,5 +1,4 @@
 using Amp.MetadataDb;
-using Npgsql;
 
 namespace Amp.BackgroundJobs;
 
@@ -62,18 +61,15 @@ internal sealed class OutboxTable(MetadataDatabase database)
         "deleting sent events",
         async connection =>
         {
-            await connection.ForceIndexAsync(cancellationToken);
-            await using var batch = new NpgsqlBatch(connection);
+            await using var batch = connection.BatchByIndex();
             foreach (var shard in rows.GroupBy(row => row.Shard))
             {
-                batch.BatchCommands.Add(new NpgsqlBatchCommand(
+                batch.Add(
                     """
                     DELETE FROM amp_jobs."KafkaOutbox" USING unnest($2::bigint[]) sent WHERE shard = $1 AND id = sent
                       AND EXISTS (SELECT 1 FROM amp_jobs.outbox_shard WHERE shard = $1 AND epoch = $3)
-                    """)
-                {
-                    Parameters = { new() { Value = shard.Key }, new() { Value = shard.Select(row => row.Id).ToArray() }, new() { Value = epochs[shard.Key] } },
-                });
+                    """,
+                    shard.Key, shard.Select(row => row.Id).ToArray(), epochs[shard.Key]);
             }
 
             return rows.Count == 0 ? 0 : await batch.ExecuteNonQueryAsync(cancellationToken);

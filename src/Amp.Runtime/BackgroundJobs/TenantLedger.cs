@@ -51,10 +51,8 @@ internal sealed class TenantLedger
     private static async Task<TenantLedger> LockAsync(
         NpgsqlConnection connection, string? workTopic, string tenants, Guid[] ids, CancellationToken cancellationToken)
     {
-        // Of all statements of the transaction: the tables are small when statistics are taken and large when it matters.
-        await connection.ForceIndexAsync(cancellationToken);
         var now = DateTimeOffset.MinValue;
-        var rows = await connection.QueryAsync(
+        var rows = await connection.QueryByIndexAsync(
             $"""
             SELECT tenant_id, tier, status, daily_limit, queued_limit, running_limit, payload_limit, day, used_today, queued, running, event_seq, now()
             FROM (SELECT DISTINCT wanted FROM ({tenants}) w ORDER BY wanted) w

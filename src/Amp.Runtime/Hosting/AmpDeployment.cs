@@ -69,9 +69,9 @@ public sealed class AmpDeployment : IAsyncDisposable
 
     internal MetadataDatabase Database => _database ?? throw NeedsDatabase();
 
-    /// <summary>Connects to the same database once more, with a pool of its own.</summary>
-    internal Task<MetadataDatabase> ConnectAgainAsync(int poolSize, ILoggerFactory loggers, CancellationToken cancellationToken) =>
-        MetadataDatabase.ConnectAsync(_databaseUrl ?? throw NeedsDatabase(), poolSize, loggers, cancellationToken);
+    /// <summary>Connects to the same database once more, with a pool of its own, for the statements of a queue.</summary>
+    internal Task<MetadataDatabase> ConnectForJobsAsync(int poolSize, ILoggerFactory loggers, CancellationToken cancellationToken) =>
+        MetadataDatabase.ConnectAsync(_databaseUrl ?? throw NeedsDatabase(), poolSize, preparedStatements: 50, loggers, cancellationToken);
 
     /// <summary>
     /// Finds and reads the configuration: the file given, else what <c>AMP_CONFIG</c> names, else <c>.amp/config.toml</c>.

@@ -62,7 +62,7 @@ public sealed class JobWorkerHost : IAsyncDisposable
             await JobTopics.RequireAsync(kafka, cancellationToken);
         }
 
-        var database = await deployment.ConnectAgainAsync(options.PoolSize + OwnConnections, loggers, cancellationToken);
+        var database = await deployment.ConnectForJobsAsync(options.PoolSize + OwnConnections, loggers, cancellationToken);
         try
         {
             var queue = NewQueue(configuration, database);

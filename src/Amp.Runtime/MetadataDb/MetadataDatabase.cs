@@ -60,8 +60,13 @@ public sealed class MetadataDatabase : IAsyncDisposable
     /// <exception cref="AmpException">
     /// <c>DatabaseUrlInvalid</c>, <c>DatabaseUnavailable</c> (transient; within 5 seconds), <c>DatabaseAccessDenied</c>, <c>DatabaseNotFound</c>.
     /// </exception>
-    public static async Task<MetadataDatabase> ConnectAsync(
-        string postgresUrl, int poolSize, ILoggerFactory loggerFactory, CancellationToken cancellationToken = default)
+    public static Task<MetadataDatabase> ConnectAsync(
+        string postgresUrl, int poolSize, ILoggerFactory loggerFactory, CancellationToken cancellationToken = default) =>
+        ConnectAsync(postgresUrl, poolSize, preparedStatements: 0, loggerFactory, cancellationToken);
+
+    /// <summary>As the other, for a pool whose connections run the same few statements again and again, which are then prepared.</summary>
+    internal static async Task<MetadataDatabase> ConnectAsync(
+        string postgresUrl, int poolSize, int preparedStatements, ILoggerFactory loggerFactory, CancellationToken cancellationToken)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(postgresUrl);
         ArgumentOutOfRangeException.ThrowIfLessThan(poolSize, 1);
@@ -81,6 +86,7 @@ public sealed class MetadataDatabase : IAsyncDisposable
 
         settings.ApplicationName ??= "amp";
         settings.MaxPoolSize = poolSize;
+        settings.MaxAutoPrepare = preparedStatements;
         settings.Timezone = "UTC";
         settings.Enlist = false;
         settings.PersistSecurityInfo = false;
