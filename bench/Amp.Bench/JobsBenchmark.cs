@@ -3,6 +3,7 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
 using Amp.BackgroundJobs;
+using Amp.Configuration;
 using Amp.Events;
 using Amp.Hosting;
 using Amp.MetadataDb;
@@ -25,7 +26,8 @@ internal static class JobsBenchmark
         var count = new Option<int>("--count") { Description = "Jobs.", DefaultValueFactory = _ => 100_000 };
         var tenants = new Option<int>("--tenants") { Description = "Tenants they belong to.", DefaultValueFactory = _ => 100 };
         var parts = new Option<bool>("--parts") { Description = "Also each part alone.", DefaultValueFactory = _ => true };
-        var command = new Command("jobs", "Background jobs: submitting, running, sending their events, and how long they wait.") { count, tenants, parts };
+        var module = new Option<FileInfo>("--module") { Description = "The module's manifest.", DefaultValueFactory = _ => new FileInfo("artifacts/module/Amp/Amp.psd1") };
+        var command = new Command("jobs", "Background jobs: submitting, running, sending their events, how long they wait, and how long the dead are missed.") { count, tenants, parts, module };
         command.SetAction(async (arguments, cancellationToken) =>
         {
             if (arguments.GetValue(parts))
@@ -34,6 +36,7 @@ internal static class JobsBenchmark
             }
 
             await RunWholeAsync(arguments.GetValue(count), arguments.GetValue(tenants), cancellationToken);
+            await RunShellAsync(arguments.GetValue(count), arguments.GetValue(tenants), arguments.GetValue(module)!, cancellationToken);
         });
         return command;
     }
@@ -41,7 +44,9 @@ internal static class JobsBenchmark
     private static async Task RunWholeAsync(int count, int tenants, CancellationToken cancellationToken)
     {
         using var folder = new BenchFolder();
-        await using var deployment = await AmpDeployment.OpenSoloAsync(folder.Path, NullLoggerFactory.Instance, cancellationToken);
+        await using var server = await StartServerAsync(folder, cancellationToken);
+        await using var deployment = await AmpDeployment.OpenAsync(
+            AmpConfiguration.ForDatabase(server.ConnectionUrl, folder.Path), NullLoggerFactory.Instance, cancellationToken);
         await using var broker = await StartBrokerAsync(cancellationToken);
         var kafka = new KafkaEventOptions { Brokers = [broker.BootstrapServers], Topic = JobTopics.Work };
         await using var database = await deployment.ConnectForJobsAsync(16, NullLoggerFactory.Instance, cancellationToken);
@@ -83,6 +88,83 @@ internal static class JobsBenchmark
             $"submission to handler, {Rate}/s", $"p50 {waits[waits.Length / 2]:0.0} ms, p95 {waits[waits.Length * 95 / 100]:0.0} ms, p99 {waits[waits.Length * 99 / 100]:0.0} ms ({waits.Length} jobs)");
     }
 
+    /// <summary>The same with script blocks, in a shell of its own; then that is killed with jobs, which a worker here has to do.</summary>
+    private static async Task RunShellAsync(int count, int tenants, FileInfo module, CancellationToken cancellationToken)
+    {
+        using var folder = new BenchFolder();
+        await using var server = await StartServerAsync(folder, cancellationToken);
+        await using var deployment = await AmpDeployment.OpenAsync(
+            AmpConfiguration.ForDatabase(server.ConnectionUrl, folder.Path), NullLoggerFactory.Instance, cancellationToken);
+        await using var broker = await StartBrokerAsync(cancellationToken);
+        await using var database = await deployment.ConnectForJobsAsync(16, NullLoggerFactory.Instance, cancellationToken);
+        var queue = new JobQueue(database, JobTopics.Work);
+        await queue.InitializeAsync(autoMigrate: true, cancellationToken);
+        var ids = await AddTenantsAsync(database, tenants, count, cancellationToken);
+        if (await StartShellAsync(module.FullName, server.ConnectionUrl, broker.BootstrapServers, cancellationToken) is not { } shell)
+        {
+            Table.Write("end to end, script blocks", $"not measured: there is no pwsh");
+            return;
+        }
+
+        using (shell)
+        {
+            await SubmitAsync(queue, ids, 2_000, cancellationToken);
+            await DoneAsync(database, cancellationToken);
+            var clock = Stopwatch.StartNew();
+            await SubmitAsync(queue, ids, count, cancellationToken);
+            await DoneAsync(database, cancellationToken);
+            Table.Write("end to end, script blocks", $"{count / clock.Elapsed.TotalSeconds:0} jobs a second, 10 runspaces");
+
+            await queue.SubmitAsync([.. Enumerable.Range(0, 10).Select(n => new JobSubmission(ids[n % tenants], "slow.bench", "{}"))], cancellationToken);
+            await UntilAsync(database, "SELECT count(*) = 10 FROM amp_jobs.job WHERE state = 'running' AND type = 'slow.bench'", cancellationToken);
+            shell.Kill();
+            clock.Restart();
+            var handlers = new JobHandlers();
+            handlers.Set("slow.*", new Probe());
+            var kafka = new KafkaEventOptions { Brokers = [broker.BootstrapServers], Topic = JobTopics.Work };
+            await using var sweeper = new JobSweeper(queue, new TenantsTable(database, JobTopics.Work), TimeProvider.System, NullLogger.Instance);
+            await using var relay = new OutboxRelay(new OutboxTable(database), kafka, TimeProvider.System, NullLogger.Instance);
+            var feed = new JobFeed(kafka, "job-workers", new InboxTable(database), TimeProvider.System, NullLogger.Instance);
+            await using var worker = new JobWorker(database, queue, feed, JobTopics.Work, handlers, new JobWorkerOptions(), TimeProvider.System, NullLogger.Instance);
+            await UntilAsync(database, "SELECT NOT EXISTS (SELECT 1 FROM amp_jobs.job WHERE state = 'running' AND attempt = 1 AND type = 'slow.bench')", cancellationToken);
+            var missed = clock.Elapsed;
+            await UntilAsync(database, "SELECT count(*) = 10 FROM amp_jobs.job WHERE state = 'completed' AND type = 'slow.bench'", cancellationToken);
+            Table.Write("after kill -9 of a worker with 10 jobs", $"taken from it after {missed.TotalSeconds:0.0} s, all completed elsewhere after {clock.Elapsed.TotalSeconds:0.0} s");
+        }
+    }
+
+    /// <summary>A worker in a shell of its own; null when there is none here.</summary>
+    private static async Task<Process?> StartShellAsync(string module, string url, string brokers, CancellationToken cancellationToken)
+    {
+        var script = $$"""
+            Import-Module '{{module}}'
+            $null = Connect-Amp -MetadataDb '{{url}}'
+            Register-AmpBackgroundJobHandler job.* { param($Job) }
+            Register-AmpBackgroundJobHandler slow.* { param($Job) Start-Sleep 60 }
+            $null = Start-AmpBackgroundWorker
+            'ready'
+            Start-Sleep 600
+            """;
+        try
+        {
+            var shell = Process.Start(new ProcessStartInfo("pwsh", ["-NoProfile", "-NonInteractive", "-Command", script])
+            {
+                RedirectStandardOutput = true,
+                Environment = { ["KAFKA_BROKERS"] = brokers },
+            })!;
+            return await shell.StandardOutput.ReadLineAsync(cancellationToken) == "ready" ? shell : throw new InvalidOperationException("the shell did not start a worker");
+        }
+        catch (System.ComponentModel.Win32Exception)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>A server such as one would set up for this: memory for what is in work; every commit is on disk before it is answered.</summary>
+    private static Task<ManagedPostgres> StartServerAsync(BenchFolder folder, CancellationToken cancellationToken) => ManagedPostgres.StartAsync(
+        Path.Combine(folder.Path, "database"), NullLoggerFactory.Instance,
+        new Dictionary<string, string> { ["shared_buffers"] = "1GB", ["max_wal_size"] = "4GB" }, cancellationToken);
+
     private static Task<DevBroker> StartBrokerAsync(CancellationToken cancellationToken) => DevBroker.StartAsync(
         new DevBrokerOptions { Topics = [.. JobTopics.Events.Append(JobTopics.Work).Select(topic => new DevBrokerTopic(topic, 16))] }, cancellationToken: cancellationToken);
 
@@ -106,15 +188,16 @@ internal static class JobsBenchmark
         }
     }
 
-    private static async Task DoneAsync(MetadataDatabase database, CancellationToken cancellationToken)
+    private static Task DoneAsync(MetadataDatabase database, CancellationToken cancellationToken) => UntilAsync(
+        database,
+        """
+        SELECT NOT EXISTS (SELECT 1 FROM amp_jobs."KafkaOutbox") AND NOT EXISTS (SELECT 1 FROM amp_jobs.job_tenant WHERE queued > 0 OR running > 0)
+        """,
+        cancellationToken);
+
+    private static async Task UntilAsync(MetadataDatabase database, string condition, CancellationToken cancellationToken)
     {
-        while (await database.RunAsync(
-            "counting",
-            c => c.ScalarAsync<bool>(
-                """
-                SELECT EXISTS (SELECT 1 FROM amp_jobs."KafkaOutbox") OR EXISTS (SELECT 1 FROM amp_jobs.job_tenant WHERE queued > 0 OR running > 0)
-                """, [], cancellationToken),
-            null, cancellationToken))
+        while (!await database.RunAsync("looking", c => c.ScalarAsync<bool>(condition, [], cancellationToken), null, cancellationToken))
         {
             await Task.Delay(50, cancellationToken);
         }
@@ -138,7 +221,9 @@ internal static class JobsBenchmark
     private static async Task RunPartsAsync(int count, int tenants, CancellationToken cancellationToken)
     {
         using var folder = new BenchFolder();
-        await using var deployment = await AmpDeployment.OpenSoloAsync(folder.Path, NullLoggerFactory.Instance, cancellationToken);
+        await using var server = await StartServerAsync(folder, cancellationToken);
+        await using var deployment = await AmpDeployment.OpenAsync(
+            AmpConfiguration.ForDatabase(server.ConnectionUrl, folder.Path), NullLoggerFactory.Instance, cancellationToken);
         await using var broker = await StartBrokerAsync(cancellationToken);
         await using var database = await deployment.ConnectForJobsAsync(16, NullLoggerFactory.Instance, cancellationToken);
         var queue = new JobQueue(database, JobTopics.Work);
@@ -168,12 +253,7 @@ internal static class JobsBenchmark
         clock.Restart();
         await using (new OutboxRelay(new OutboxTable(database), new KafkaEventOptions { Brokers = [broker.BootstrapServers] }, TimeProvider.System, NullLogger.Instance))
         {
-            while (await database.RunAsync(
-                "counting", c => c.ScalarAsync<bool>("""SELECT EXISTS (SELECT 1 FROM amp_jobs."KafkaOutbox")""", [], cancellationToken), null, cancellationToken))
-            {
-                await Task.Delay(50, cancellationToken);
-            }
-
+            await DoneAsync(database, cancellationToken);
             Table.Write("events sent, in order", $"{4 * count / clock.Elapsed.TotalSeconds:0} a second");
         }
     }

@@ -17,8 +17,12 @@ internal sealed partial class JobQueue
     /// or ran out of time. Safe to run anywhere and at any time; one that runs it every second is enough.
     /// </summary>
     /// <returns>How many were queued again, how many were brought to workers, and how many attempts were ended.</returns>
-    public async Task<(int Due, int Dispatched, int Lost)> SweepAsync(CancellationToken cancellationToken) =>
-        (await QueueDueAsync(cancellationToken), Publishes ? await DispatchAsync(cancellationToken) : 0, await EndLostAsync(cancellationToken));
+    public async Task<(int Due, int Dispatched, int Lost)> SweepAsync(CancellationToken cancellationToken)
+    {
+        // In this order, what was lost is queued again at once.
+        var lost = await EndLostAsync(cancellationToken);
+        return (await QueueDueAsync(cancellationToken), Publishes ? await DispatchAsync(cancellationToken) : 0, lost);
+    }
 
     /// <summary>
     /// Deletes what nobody needs any more, a few hundred rows at a time: ended jobs after a week, dead letters after a month (which their
@@ -89,7 +93,10 @@ internal sealed partial class JobQueue
                 var (reason, fault) = timedOut.Contains(job.Id)
                     ? ("timeout", new JobFault("Timeout", "it did not end within its time limit"))
                     : ("lease_expired", new JobFault("LeaseExpired", "its worker fell silent"));
-                await EndAttemptAsync(connection, ledger, job, new AttemptEnd(job.Id, job.Lease, JobVerdict.Retry) { Fault = fault }, reason, cancellationToken);
+
+                // A worker that died is not the job's fault, as far as one time shows; a job that kills its workers waits as any that fails.
+                TimeSpan? pause = reason == "lease_expired" && job.Attempt == 1 ? TimeSpan.Zero : null;
+                await EndAttemptAsync(connection, ledger, job, new AttemptEnd(job.Id, job.Lease, JobVerdict.Retry) { Fault = fault, Pause = pause }, reason, cancellationToken);
             }
 
             return jobs.Count;

@@ -103,7 +103,7 @@ public sealed class JobQueueTests(PostgresFixture postgres) : IAsyncLifetime
         var id = (await SubmitAsync(Job()))[0].Id;
         var lost = await ClaimOneAsync();
         await _test.ExecuteAsync("UPDATE amp_jobs.job_worker SET heartbeat_at = now() - interval '16 seconds'");
-        Assert.Equal((0, 0, 1), await _queue.SweepAsync(None));
+        Assert.Equal((1, 0, 1), await _queue.SweepAsync(None));
         await _test.BeatAsync(_worker);
         await DueAsync();
         await _queue.SweepAsync(None);
