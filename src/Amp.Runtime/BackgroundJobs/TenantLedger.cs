@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Amp.MetadataDb;
@@ -102,8 +103,13 @@ internal sealed class TenantLedger
             ["subject"] = tenantId.ToString(),
             ["tenantseq"] = number.ToString(CultureInfo.InvariantCulture),
             ["partitionkey"] = tenantId.ToString(),
-            ["data"] = data,
         };
+        if (Activity.Current is { IdFormat: ActivityIdFormat.W3C, Id: { } trace })
+        {
+            envelope["traceparent"] = trace;
+        }
+
+        envelope["data"] = data;
         _rows.Add(new OutgoingRow(topic, tenantId, number, null, id, envelope.ToJsonString()));
     }
 

@@ -146,7 +146,7 @@ public sealed class AmpDeployment : IAsyncDisposable
         }
     }
 
-    /// <summary>Creates or updates the tables of a database.</summary>
+    /// <summary>Creates or updates the tables of a database, those of background jobs among them.</summary>
     /// <param name="configuration">The configuration that names it.</param>
     /// <param name="cancellationToken">Gives up between two migrations; each is applied whole or not at all.</param>
     /// <returns>Names of the migrations that were applied; empty when the database was up to date.</returns>
@@ -154,7 +154,13 @@ public sealed class AmpDeployment : IAsyncDisposable
     {
         await using var database = await MetadataDatabase.ConnectAsync(
             DatabaseUrl(configuration), configuration.MetadataDb.PoolSize, NullLoggerFactory.Instance, cancellationToken);
-        return await database.InitializeAsync(autoMigrate: true, cancellationToken);
+        var applied = new List<string>();
+        foreach (var set in (MigrationSet[])[MigrationSet.Metadata, MigrationSet.BackgroundJobs, MigrationSet.Campaigns])
+        {
+            applied.AddRange(await database.InitializeAsync(set, autoMigrate: true, cancellationToken));
+        }
+
+        return applied;
     }
 
     /// <summary>The database's address without its password, to show to a user.</summary>
