@@ -121,7 +121,7 @@ Describe 'Start-AmpWorker' {
         $service = Start-ChildShell "Start-AmpWorker service -Solo -AmpDir '$path' -Wait | ForEach-Object NodeId" $output
         Wait-Until { (Test-Path $output) -and (Get-Content $output) -contains 'service' } -TimeoutSeconds 60
         & /bin/kill "-$Signal" $service.Id
-        $service.WaitForExit(5000) | Should -BeTrue
+        $service.WaitForExit(30000) | Should -BeTrue
         if ($Signal -eq 'TERM') { $service.ExitCode | Should -Be 0 }
         Wait-Until { -not (Get-ServerProcess $path) }
     }

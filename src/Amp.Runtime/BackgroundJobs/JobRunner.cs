@@ -145,8 +145,15 @@ internal sealed class RunningAttempt(ClaimedJob claimed, FeedItem? item) : IDisp
 
     public void Cancel(bool byUser)
     {
-        IsCancelledByUser |= byUser && !_cancel.IsCancellationRequested;
-        _cancel.Cancel();
+        try
+        {
+            IsCancelledByUser |= byUser && !_cancel.IsCancellationRequested;
+            _cancel.Cancel();
+        }
+        catch (ObjectDisposedException)
+        {
+            // It has ended meanwhile.
+        }
     }
 
     public void Dispose() => _cancel.Dispose();

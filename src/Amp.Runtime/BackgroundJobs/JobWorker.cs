@@ -85,9 +85,6 @@ internal sealed class JobWorker : IAsyncDisposable
     /// <summary>The worker.</summary>
     public Guid Id { get; } = Guid.CreateVersion7();
 
-    /// <summary>Jobs that handlers have at the moment.</summary>
-    public int Running => _running;
-
     /// <summary>
     /// Stops: takes nothing more, lets jobs go on for the drain time, then cancels them and gives them back, which uses no attempt; commits
     /// what was consumed and leaves the group.

@@ -32,7 +32,9 @@ internal sealed class OutboxRelay : IAsyncDisposable
     private readonly Guid _id = Guid.NewGuid();
     private readonly CancellationTokenSource _stop = new();
     private readonly Dictionary<Guid, long> _held = [];
+    private readonly SemaphoreSlim _wake = new(0);
     private readonly Task _loop;
+    private int _emptyPasses;
     private IProducer<string, byte[]>? _producer;
     private Dictionary<short, long> _epochs = [];
     private long _renewedAt;
@@ -50,6 +52,19 @@ internal sealed class OutboxRelay : IAsyncDisposable
     /// <summary>Why it cannot send; null when it can.</summary>
     public string? LastError { get; private set; }
 
+    /// <summary>Waits until what waits now is sent, or the time is over: others, or the next start, send the rest.</summary>
+    public async Task FlushAsync(TimeSpan limit)
+    {
+        var (started, passes) = (_time.GetTimestamp(), Volatile.Read(ref _emptyPasses));
+
+        // The first pass to end may have begun before.
+        while (Volatile.Read(ref _emptyPasses) < passes + 2 && LastError is null && _time.GetElapsedTime(started) < limit)
+        {
+            _wake.Release();
+            await Task.Delay(ShortestPause, _time);
+        }
+    }
+
     /// <summary>Ends after what is under way, and gives its shards back.</summary>
     public async ValueTask DisposeAsync()
     {
@@ -66,6 +81,7 @@ internal sealed class OutboxRelay : IAsyncDisposable
         }
 
         _stop.Dispose();
+        _wake.Dispose();
     }
 
     private async Task RunAsync()
@@ -76,6 +92,7 @@ internal sealed class OutboxRelay : IAsyncDisposable
             try
             {
                 var sent = await SendAsync();
+                _emptyPasses += sent == 0 ? 1 : 0;
                 pause = sent > 0 ? ShortestPause : pause * 2 < LongestPause ? pause * 2 : LongestPause;
                 if (_isFaulty && LastError is null)
                 {
@@ -93,7 +110,7 @@ internal sealed class OutboxRelay : IAsyncDisposable
                 return;
             }
 
-            await Task.Delay(pause, _time, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await ((Task)_wake.WaitAsync(pause, _stop.Token)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 

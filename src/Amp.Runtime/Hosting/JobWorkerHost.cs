@@ -1,5 +1,6 @@
 using Amp.BackgroundJobs;
 using Amp.BackgroundJobs.Campaigns;
+using Amp.Configuration;
 using Amp.MetadataDb;
 using Microsoft.Extensions.Logging;
 
@@ -11,39 +12,19 @@ public sealed class JobWorkerHost : IAsyncDisposable
     /// <summary>Connections beside those of handlers: the worker's own, the sweep, the relay, and what other services tell.</summary>
     private const int OwnConnections = 6;
 
+    private static readonly TimeSpan FlushPatience = TimeSpan.FromSeconds(3);
+
     /// <summary>The positions of a campaign with a million users take a while.</summary>
     private static readonly JobHandlerOptions CampaignOptions = new() { TimeLimit = TimeSpan.FromMinutes(10) };
 
     private readonly MetadataDatabase _database;
     private readonly List<IAsyncDisposable> _parts = [];
-    private readonly OutboxRelay? _relay;
-    private readonly JobWorker _worker;
+    private JobWorker? _worker;
 
-    private JobWorkerHost(
-        MetadataDatabase database, JobQueue queue, AmpDeployment deployment, JobHandlers handlers, JobWorkerOptions options, ILoggerFactory loggers)
-    {
-        _database = database;
-        var jobs = deployment.Configuration.BackgroundJobs;
-        var logger = loggers.CreateLogger<JobWorker>();
-        JobFeed? feed = null;
-        if (KafkaMapping.JobOptions(deployment.Configuration) is { } kafka)
-        {
-            _relay = new OutboxRelay(new OutboxTable(database), kafka, TimeProvider.System, loggers.CreateLogger<OutboxRelay>());
-            _parts.Add(_relay);
-            feed = new JobFeed(
-                kafka, jobs.ConsumerGroup, new InboxTable(database), TimeProvider.System, loggers.CreateLogger<JobFeed>());
-            _parts.Add(new ControlFeed(new InboxTable(database), queue, kafka, TimeProvider.System, loggers.CreateLogger<ControlFeed>()));
-        }
-
-        _parts.Add(new JobSweeper(queue, new TenantsTable(database, queue.Publishes ? jobs.Topic : null), TimeProvider.System, loggers.CreateLogger<JobSweeper>()));
-        _worker = new JobWorker(database, queue, feed, jobs.Topic, handlers, options, TimeProvider.System, logger);
-    }
+    private JobWorkerHost(MetadataDatabase database) => _database = database;
 
     /// <summary>The worker.</summary>
-    public Guid WorkerId => _worker.Id;
-
-    /// <summary>Jobs that handlers have at the moment.</summary>
-    public int Running => _worker.Running;
+    public Guid WorkerId => _worker!.Id;
 
     /// <summary>Starts a worker; it is registered, beats, and brokers and topics have been proven when the task ends.</summary>
     /// <param name="deployment">Where it works; must outlive the worker.</param>
@@ -62,32 +43,22 @@ public sealed class JobWorkerHost : IAsyncDisposable
             await JobTopics.RequireAsync(kafka, cancellationToken);
         }
 
-        var database = await deployment.ConnectForJobsAsync(options.PoolSize + OwnConnections, loggers, cancellationToken);
+        var host = new JobWorkerHost(await deployment.ConnectForJobsAsync(options.PoolSize + OwnConnections, loggers, cancellationToken));
         try
         {
-            var queue = NewQueue(configuration, database);
-            await queue.InitializeAsync(configuration.MetadataDb.AutoMigrate, cancellationToken);
-            if (options.RunsCampaigns)
-            {
-                await CampaignHandlers.InitializeAsync(database, configuration.MetadataDb.AutoMigrate, cancellationToken);
-                foreach (var (types, handler) in CampaignHandlers.Create(database, configuration.Smtp, configuration.TemplatesDir))
-                {
-                    handlers.SetDefault(types, handler, CampaignOptions);
-                }
-            }
-
-            return new JobWorkerHost(database, queue, deployment, handlers, options, loggers);
+            await host.StartAsync(configuration, handlers, options, loggers, cancellationToken);
+            return host;
         }
         catch
         {
-            await database.DisposeAsync();
+            await host.DisposeAsync();
             throw;
         }
     }
 
     /// <summary>How the configuration wants a worker to work.</summary>
     /// <param name="configuration">The configuration.</param>
-    public static JobWorkerOptions OptionsOf(Configuration.AmpConfiguration configuration) =>
+    public static JobWorkerOptions OptionsOf(AmpConfiguration configuration) =>
         new() { PoolSize = configuration.BackgroundJobs.PoolSize, DrainTimeout = configuration.BackgroundJobs.DrainTimeout };
 
     /// <summary>What it says when it starts.</summary>
@@ -112,15 +83,53 @@ public sealed class JobWorkerHost : IAsyncDisposable
     /// <summary>Stops the worker: its jobs go on for the drain time, what remains is given back; events that wait are sent.</summary>
     public async ValueTask DisposeAsync()
     {
-        await _worker.DisposeAsync();
+        // The worker was the last to begin, and so is the first to end; what it said at last is sent.
         for (var i = _parts.Count - 1; i >= 0; i--)
         {
+            if (_parts[i] is OutboxRelay relay)
+            {
+                await relay.FlushAsync(FlushPatience);
+            }
+
             await _parts[i].DisposeAsync();
         }
 
         await _database.DisposeAsync();
     }
 
-    internal static JobQueue NewQueue(Configuration.AmpConfiguration configuration, MetadataDatabase database) =>
-        new(database, KafkaMapping.JobOptions(configuration)?.Topic);
+    internal static JobQueue NewQueue(AmpConfiguration configuration, MetadataDatabase database) => new(database, KafkaMapping.JobOptions(configuration)?.Topic);
+
+    private async Task StartAsync(
+        AmpConfiguration configuration, JobHandlers handlers, JobWorkerOptions options, ILoggerFactory loggers, CancellationToken cancellationToken)
+    {
+        var (jobs, kafka, queue) = (configuration.BackgroundJobs, KafkaMapping.JobOptions(configuration), NewQueue(configuration, _database));
+        await queue.InitializeAsync(configuration.MetadataDb.AutoMigrate, cancellationToken);
+        if (options.RunsCampaigns)
+        {
+            await CampaignHandlers.InitializeAsync(_database, configuration.MetadataDb.AutoMigrate, cancellationToken);
+            foreach (var (types, handler) in CampaignHandlers.Create(_database, configuration.Smtp, configuration.TemplatesDir))
+            {
+                handlers.SetDefault(types, handler, CampaignOptions);
+            }
+        }
+
+        var inbox = new InboxTable(_database);
+        if (kafka is not null)
+        {
+            _parts.Add(new OutboxRelay(new OutboxTable(_database), kafka, TimeProvider.System, loggers.CreateLogger<OutboxRelay>()));
+            _parts.Add(new ControlFeed(inbox, queue, kafka, TimeProvider.System, loggers.CreateLogger<ControlFeed>()));
+        }
+
+        _parts.Add(new JobSweeper(queue, new TenantsTable(_database, kafka?.Topic), TimeProvider.System, loggers.CreateLogger<JobSweeper>()));
+        var feed = kafka is null ? null : new JobFeed(kafka, jobs.ConsumerGroup, inbox, TimeProvider.System, loggers.CreateLogger<JobFeed>());
+        try
+        {
+            _parts.Add(_worker = new JobWorker(_database, queue, feed, jobs.Topic, handlers, options, TimeProvider.System, loggers.CreateLogger<JobWorker>()));
+        }
+        catch when (feed is not null)
+        {
+            await feed.DisposeAsync();
+            throw;
+        }
+    }
 }

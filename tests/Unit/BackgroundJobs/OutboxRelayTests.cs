@@ -98,6 +98,20 @@ public sealed class OutboxRelayTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [KafkaFact("postgres")]
+    public async Task Flushed_HasSentWhatWaited()
+    {
+        await using var relay = NewRelay();
+        for (var i = 0; i < 5; i++)
+        {
+            await WorkAsync(20);
+
+            await relay.FlushAsync(Patience);
+
+            Assert.Equal(0, await _test.ScalarAsync<long>("""SELECT count(*) FROM amp_jobs."KafkaOutbox" """));
+        }
+    }
+
+    [KafkaFact("postgres")]
     public async Task RelayThatFallsSilent_IsReplaced_AndWhatItStillDoesDoesNotCount()
     {
         await WorkAsync(50);
