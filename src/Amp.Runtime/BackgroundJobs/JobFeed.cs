@@ -111,16 +111,16 @@ internal sealed class JobFeed : IAsyncDisposable
             _consumer.Subscribe(_topic);
             while (!_stop.IsCancellationRequested)
             {
-                if (IsFull())
+                try
                 {
-                    Thread.Sleep(FullPause);
+                    Turn();
                 }
-                else
+                catch (KafkaException e) when (!e.Error.IsFatal)
                 {
-                    Read();
+                    // Such as of a partition that was just lost; what was not stored is read again elsewhere.
+                    Note(e.Error);
+                    Thread.Sleep(Slice);
                 }
-
-                Store();
             }
         }
         catch (Exception e)
@@ -134,6 +134,20 @@ internal sealed class JobFeed : IAsyncDisposable
             _items.Writer.Complete();
             _ended.SetResult();
         }
+    }
+
+    private void Turn()
+    {
+        if (IsFull())
+        {
+            Thread.Sleep(FullPause);
+        }
+        else
+        {
+            Read();
+        }
+
+        Store();
     }
 
     private void Read()

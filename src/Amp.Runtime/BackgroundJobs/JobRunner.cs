@@ -147,8 +147,9 @@ internal sealed class RunningAttempt(ClaimedJob claimed, FeedItem? item) : IDisp
     {
         try
         {
+            // What handlers do about it is not for the caller's thread.
             IsCancelledByUser |= byUser && !_cancel.IsCancellationRequested;
-            _cancel.Cancel();
+            _ = _cancel.CancelAsync();
         }
         catch (ObjectDisposedException)
         {

@@ -195,12 +195,12 @@ internal sealed class JobWorker : IAsyncDisposable
                     Log.QueueAvailable(_logger);
                 }
             }
-            catch (AmpException) when (_isEnding)
+            catch (Exception) when (_isEnding)
             {
                 // What is not said is found out by others when the worker falls silent.
                 return;
             }
-            catch (AmpException e)
+            catch (Exception e)
             {
                 if (_lastError is null)
                 {

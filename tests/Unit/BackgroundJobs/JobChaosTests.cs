@@ -23,6 +23,7 @@ public sealed class JobChaosTests(PostgresFixture postgres) : IAsyncLifetime, IJ
         int.Parse(Environment.GetEnvironmentVariable("AMP_CHAOS_SECONDS") ?? "15", CultureInfo.InvariantCulture));
 
     private readonly Guid[] _tenants = [.. Enumerable.Range(0, 4).Select(_ => Guid.NewGuid())];
+    private readonly RecordingLogger _logger = new();
     private readonly ConcurrentDictionary<(Guid, string), int> _running = new();
     private readonly ConcurrentQueue<(Guid Tenant, string Key, long Number)> _begun = new();
     private TestDatabase _test = null!;
@@ -107,6 +108,7 @@ public sealed class JobChaosTests(PostgresFixture postgres) : IAsyncLifetime, IJ
         Assert.Equal(submitted.Count, await _test.ScalarAsync<long>("SELECT count(*) FROM effect"));
         Assert.Equal(0, await _test.ScalarAsync<long>("SELECT count(*) FROM amp_jobs.job j WHERE attempt <> 1 + (SELECT count(*) FROM amp_jobs.job_error e WHERE e.job_id = j.id)"));
         Assert.Equal(0, await _test.ScalarAsync<long>("SELECT count(*) FROM amp_jobs.job_tenant WHERE queued <> 0 OR running <> 0"));
+        Assert.DoesNotContain(_logger.Entries, entry => entry.Event == nameof(Log.FeedEnded));
         Assert.Equal(0, _overlaps);
         Assert.All(
             _begun.DistinctBy(begun => (begun.Tenant, begun.Number)).GroupBy(begun => (begun.Tenant, begun.Key)),
@@ -160,7 +162,7 @@ public sealed class JobChaosTests(PostgresFixture postgres) : IAsyncLifetime, IJ
     {
         var handlers = new JobHandlers();
         handlers.Set("job.*", this, new JobHandlerOptions { Backoff = [TimeSpan.FromSeconds(0.1)] });
-        var feed = new JobFeed(Kafka, "job-workers", new InboxTable(_test.Database), TimeProvider.System, NullLogger.Instance);
+        var feed = new JobFeed(Kafka, "job-workers", new InboxTable(_test.Database), TimeProvider.System, _logger);
         return new JobWorker(_test.Database, _queue, feed, JobTopics.Work, handlers, new JobWorkerOptions { DrainTimeout = TimeSpan.FromSeconds(0.1) }, TimeProvider.System, NullLogger.Instance);
     }
 
