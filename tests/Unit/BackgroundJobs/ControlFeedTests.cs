@@ -290,7 +290,7 @@ public sealed class ControlFeedTests(PostgresFixture postgres) : IAsyncLifetime
         await _counts.ReachAsync(ControlOutcome.Applied, 2);
 
         _broker.SetDown();
-        await feed.DisposeAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(20));
+        await feed.DisposeAsync().AsTask().WaitAsync(Patience);
         _broker.SetUp();
     }
 
