@@ -136,11 +136,7 @@ public sealed class BackgroundJobEventReader(KafkaEventOptions kafka)
         settings["auto.offset.reset"] = "earliest";
         settings["enable.partition.eof"] = "true";
         settings["fetch.wait.max.ms"] = "100";
-        return KafkaClients.Build(() =>
-        {
-            var builder = new ConsumerBuilder<Ignore, byte[]>(settings).SetLogHandler(static (_, _) => { }).SetErrorHandler(static (_, _) => { });
-            return (KafkaClients.TokenRefresh(kafka) is { } refresh ? builder.SetOAuthBearerTokenRefreshHandler((client, _) => refresh(client)) : builder).Build();
-        });
+        return KafkaClients.BuildConsumer(kafka, settings, builder => builder.SetLogHandler(static (_, _) => { }).SetErrorHandler(static (_, _) => { }));
     }
 
     /// <summary>Assigns all partitions, and gives the ends of those that have something to read first.</summary>

@@ -267,21 +267,17 @@ internal sealed class ControlFeed : IAsyncDisposable
         }
 
         _isBroken = false;
-        return KafkaClients.Build(() =>
-        {
-            var builder = new ConsumerBuilder<Ignore, byte[]>(settings)
-                .SetLogHandler((_, message) => _clientLog.Write(message))
-                .SetErrorHandler((_, error) =>
+        return KafkaClients.BuildConsumer(_kafka, settings, builder => builder
+            .SetLogHandler((_, message) => _clientLog.Write(message))
+            .SetErrorHandler((_, error) =>
+            {
+                _clientLog.Write(error);
+                if (error.IsFatal)
                 {
-                    _clientLog.Write(error);
-                    if (error.IsFatal)
-                    {
-                        _isBroken = true;
-                        Note(error.Reason);
-                    }
-                });
-            return (KafkaClients.TokenRefresh(_kafka) is { } refresh ? builder.SetOAuthBearerTokenRefreshHandler((client, _) => refresh(client)) : builder).Build();
-        });
+                    _isBroken = true;
+                    Note(error.Reason);
+                }
+            }));
     }
 
     private void Note(string reason)

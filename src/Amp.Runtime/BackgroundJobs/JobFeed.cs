@@ -16,8 +16,10 @@ internal sealed class JobFeed : IAsyncDisposable
     private const int ResumeAt = 500;
 
     private static readonly TimeSpan Slice = TimeSpan.FromMilliseconds(20);
+
     /// <summary>Short, since a development broker lets a message wait for the whole of it; a real one answers as soon as it has something.</summary>
     private static readonly TimeSpan FetchWait = TimeSpan.FromMilliseconds(20);
+
     private static readonly TimeSpan FullPause = TimeSpan.FromMilliseconds(2);
 
     /// <summary>How long it may be full before partitions are paused: the client throws away what it has read ahead of a paused one.</summary>
@@ -67,16 +69,12 @@ internal sealed class JobFeed : IAsyncDisposable
         settings["fetch.wait.max.ms"] = $"{(fetchWait ?? FetchWait).TotalMilliseconds:0}";
         settings["fetch.error.backoff.ms"] = "100";
         settings["queued.max.messages.kbytes"] = "16384";
-        _consumer = KafkaClients.Build(() =>
-        {
-            var builder = new ConsumerBuilder<Ignore, byte[]>(settings)
-                .SetLogHandler((_, message) => _clientLog.Write(message))
-                .SetErrorHandler((_, error) => Note(error))
-                .SetPartitionsAssignedHandler((_, partitions) => Assign(partitions))
-                .SetPartitionsRevokedHandler((_, partitions) => Revoke(partitions.Select(partition => partition.Partition.Value), commits: true))
-                .SetPartitionsLostHandler((_, partitions) => Revoke(partitions.Select(partition => partition.Partition.Value), commits: false));
-            return (KafkaClients.TokenRefresh(kafka) is { } refresh ? builder.SetOAuthBearerTokenRefreshHandler((client, _) => refresh(client)) : builder).Build();
-        });
+        _consumer = KafkaClients.BuildConsumer(kafka, settings, builder => builder
+            .SetLogHandler((_, message) => _clientLog.Write(message))
+            .SetErrorHandler((_, error) => Note(error))
+            .SetPartitionsAssignedHandler((_, partitions) => Assign(partitions))
+            .SetPartitionsRevokedHandler((_, partitions) => Revoke(partitions.Select(partition => partition.Partition.Value), commits: true))
+            .SetPartitionsLostHandler((_, partitions) => Revoke(partitions.Select(partition => partition.Partition.Value), commits: false)));
         new Thread(Run) { IsBackground = true, Name = "Amp job feed" }.Start();
     }
 

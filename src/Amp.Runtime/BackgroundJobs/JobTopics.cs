@@ -63,7 +63,6 @@ public static partial class JobTopics
         }
 
         var brokers = string.Join(',', kafka.Brokers);
-        var settings = KafkaClients.CommonSettings(kafka);
         List<string> missing;
         try
         {
@@ -71,11 +70,7 @@ public static partial class JobTopics
             missing = await Task.Run(
                 () =>
                 {
-                    using var admin = KafkaClients.Build(() =>
-                    {
-                        var builder = new AdminClientBuilder(settings).SetLogHandler(static (_, _) => { }).SetErrorHandler(static (_, _) => { });
-                        return (KafkaClients.TokenRefresh(kafka) is { } refresh ? builder.SetOAuthBearerTokenRefreshHandler((client, _) => refresh(client)) : builder).Build();
-                    });
+                    using var admin = KafkaClients.BuildAdmin(kafka);
                     return Events.Append(kafka.Topic).Where(topic => KafkaClients.IsUnknownTopic(admin.GetMetadata(topic, Patience).Topics.Single().Error.Code)).ToList();
                 },
                 cancellationToken).WaitAsync(cancellationToken);

@@ -206,17 +206,13 @@ internal sealed class OutboxRelay : IAsyncDisposable
         settings["message.timeout.ms"] = $"{MessageTimeout.TotalMilliseconds:0}";
         settings["request.timeout.ms"] = "3000";
         _isBroken = false;
-        return KafkaClients.Build(() =>
-        {
-            var builder = new ProducerBuilder<string, byte[]>(settings)
-                .SetLogHandler((_, message) => _clientLog.Write(message))
-                .SetErrorHandler((_, error) =>
-                {
-                    _isBroken |= error.IsFatal;
-                    _clientLog.Write(error);
-                });
-            return (KafkaClients.TokenRefresh(_kafka) is { } refresh ? builder.SetOAuthBearerTokenRefreshHandler((client, _) => refresh(client)) : builder).Build();
-        });
+        return KafkaClients.BuildProducer(_kafka, settings, builder => builder
+            .SetLogHandler((_, message) => _clientLog.Write(message))
+            .SetErrorHandler((_, error) =>
+            {
+                _isBroken |= error.IsFatal;
+                _clientLog.Write(error);
+            }));
     }
 
     private async Task DropProducerAsync()

@@ -57,8 +57,39 @@ internal static class KafkaClients
         }
     }
 
-    /// <summary>Gives a client its tokens when it asks for them; null for a client that logs in otherwise.</summary>
-    public static Action<IClient>? TokenRefresh(KafkaEventOptions options) => IsOAuthBearer(options) ? AwsMskTokens.Of(Region(options)).Refresh : null;
+    /// <summary>Makes a consumer that logs in as the options say.</summary>
+    /// <param name="options">How to log in.</param>
+    /// <param name="settings">The common settings and its own.</param>
+    /// <param name="configure">Sets its handlers.</param>
+    /// <exception cref="AmpException"><c>KafkaConfigurationInvalid</c> or <c>KafkaLibraryMissing</c>.</exception>
+    public static IConsumer<Ignore, byte[]> BuildConsumer(
+        KafkaEventOptions options, Dictionary<string, string> settings, Action<ConsumerBuilder<Ignore, byte[]>> configure) => Build(() =>
+    {
+        var builder = new ConsumerBuilder<Ignore, byte[]>(settings);
+        configure(builder);
+        return (TokenRefresh(options) is { } refresh ? builder.SetOAuthBearerTokenRefreshHandler((client, _) => refresh(client)) : builder).Build();
+    });
+
+    /// <summary>Makes a producer; see <see cref="BuildConsumer"/>.</summary>
+    public static IProducer<string, byte[]> BuildProducer(
+        KafkaEventOptions options, Dictionary<string, string> settings, Action<ProducerBuilder<string, byte[]>> configure) => Build(() =>
+    {
+        var builder = new ProducerBuilder<string, byte[]>(settings);
+        configure(builder);
+        return (TokenRefresh(options) is { } refresh ? builder.SetOAuthBearerTokenRefreshHandler((client, _) => refresh(client)) : builder).Build();
+    });
+
+    /// <summary>Makes a client that asks about topics, and says nothing of what goes wrong but by its answers.</summary>
+    /// <exception cref="AmpException"><c>KafkaConfigurationInvalid</c> or <c>KafkaLibraryMissing</c>.</exception>
+    public static IAdminClient BuildAdmin(KafkaEventOptions options)
+    {
+        var settings = CommonSettings(options);
+        return Build(() =>
+        {
+            var builder = new AdminClientBuilder(settings).SetLogHandler(static (_, _) => { }).SetErrorHandler(static (_, _) => { });
+            return (TokenRefresh(options) is { } refresh ? builder.SetOAuthBearerTokenRefreshHandler((client, _) => refresh(client)) : builder).Build();
+        });
+    }
 
     /// <summary>Whether the error says that no broker could be talked to, rather than that one refused.</summary>
     public static bool IsUnreachable(ErrorCode code) => code is
@@ -69,6 +100,9 @@ internal static class KafkaClients
     /// <summary>Whether the error says that the topic is not there.</summary>
     public static bool IsUnknownTopic(ErrorCode code) =>
         code is ErrorCode.UnknownTopicOrPart or ErrorCode.Local_UnknownTopic or ErrorCode.Local_UnknownPartition;
+
+    /// <summary>Gives a client its tokens when it asks for them; null for a client that logs in otherwise.</summary>
+    private static Action<IClient>? TokenRefresh(KafkaEventOptions options) => IsOAuthBearer(options) ? AwsMskTokens.Of(Region(options)).Refresh : null;
 
     private static bool IsOAuthBearer(KafkaEventOptions options) => OAuthBearer.Equals(options.SaslMechanism, StringComparison.OrdinalIgnoreCase);
 

@@ -10,8 +10,7 @@ internal sealed class KafkaEventTransport : IEventTransport
     private static readonly TimeSpan ProbeTimeout = TimeSpan.FromSeconds(3);
 
     private readonly Dictionary<string, string> _settings;
-    private readonly Action<IClient>? _refreshToken;
-    private readonly string _topic;
+    private readonly KafkaEventOptions _options;
     private readonly KafkaClientLog _log;
 
     // Reports not made yet: a client that is disposed of takes its messages with it without a word.
@@ -27,10 +26,9 @@ internal sealed class KafkaEventTransport : IEventTransport
     /// <exception cref="AmpException"><c>KafkaLibraryMissing</c> or <c>KafkaConfigurationInvalid</c>.</exception>
     public KafkaEventTransport(KafkaEventOptions options, TimeProvider time, ILogger logger)
     {
-        _topic = options.Topic;
+        _options = options;
         _log = new KafkaClientLog(time, logger);
         _settings = KafkaClients.CommonSettings(options);
-        _refreshToken = KafkaClients.TokenRefresh(options);
         _settings["enable.idempotence"] = "true";
         _settings["partitioner"] = "murmur2_random";
         _settings["compression.type"] = "gzip";
@@ -57,7 +55,7 @@ internal sealed class KafkaEventTransport : IEventTransport
         _outstanding[send] = report;
         try
         {
-            _producer.Produce(_topic, message, delivery => Settle(send, Understand(delivery.Error)));
+            _producer.Produce(_options.Topic, message, delivery => Settle(send, Understand(delivery.Error)));
         }
         catch (KafkaException e)
         {
@@ -97,24 +95,20 @@ internal sealed class KafkaEventTransport : IEventTransport
         }
     }
 
-    private IProducer<string, byte[]> Build() => KafkaClients.Build(() =>
-    {
-        var builder = new ProducerBuilder<string, byte[]>(_settings)
-            .SetLogHandler((_, message) => _log.Write(message))
-            .SetErrorHandler((_, error) =>
-            {
-                _broken |= error.IsFatal;
-                _log.Write(error);
-            });
-        return (_refreshToken is { } refresh ? builder.SetOAuthBearerTokenRefreshHandler((client, _) => refresh(client)) : builder).Build();
-    });
+    private IProducer<string, byte[]> Build() => KafkaClients.BuildProducer(_options, _settings, builder => builder
+        .SetLogHandler((_, message) => _log.Write(message))
+        .SetErrorHandler((_, error) =>
+        {
+            _broken |= error.IsFatal;
+            _log.Write(error);
+        }));
 
     private ProbeResult Probe()
     {
         try
         {
             using var admin = new DependentAdminClientBuilder(_producer.Handle).Build();
-            var topic = admin.GetMetadata(_topic, ProbeTimeout).Topics.Single();
+            var topic = admin.GetMetadata(_options.Topic, ProbeTimeout).Topics.Single();
             return topic.Error.IsError
                 ? new ProbeResult(ProbeOutcome.Refused, Reason: topic.Error.Code.ToString(), Message: topic.Error.Reason)
                 : new ProbeResult(ProbeOutcome.Ready, topic.Partitions.Count);

@@ -49,13 +49,9 @@ internal sealed class SyncEventPump : IDisposable
         settings["max.poll.interval.ms"] = "86400000";
         settings["fetch.wait.max.ms"] = "100";
         settings["fetch.error.backoff.ms"] = "100";
-        _consumer = KafkaClients.Build(() =>
-        {
-            var builder = new ConsumerBuilder<Ignore, byte[]>(settings)
-                .SetLogHandler((_, message) => _log.Write(message))
-                .SetErrorHandler((_, error) => Note(error));
-            return (KafkaClients.TokenRefresh(kafka) is { } refresh ? builder.SetOAuthBearerTokenRefreshHandler((client, _) => refresh(client)) : builder).Build();
-        });
+        _consumer = KafkaClients.BuildConsumer(kafka, settings, builder => builder
+            .SetLogHandler((_, message) => _log.Write(message))
+            .SetErrorHandler((_, error) => Note(error)));
     }
 
     /// <summary>Reads until the end or the cancellation, whichever is first.</summary>
