@@ -10,8 +10,9 @@ namespace Amp.BackgroundJobs;
 /// <param name="Type">What to do.</param>
 /// <param name="TenantId">Whose it is; of an account that is no UUID, one that is always the same for it.</param>
 /// <param name="AccountId">The account as it was written.</param>
+/// <param name="Priority">As <c>data</c> says it, within bounds.</param>
 /// <param name="Data">A JSON object, for the handler.</param>
-internal sealed record JobMessage(Guid Id, string Type, Guid TenantId, string AccountId, string Data)
+internal sealed record JobMessage(Guid Id, string Type, Guid TenantId, string AccountId, short Priority, string Data)
 {
     /// <summary>The header of messages whose job is in the queue: its number.</summary>
     public const string QueuedHeader = "amp-queued";
@@ -58,7 +59,7 @@ internal sealed record JobMessage(Guid Id, string Type, Guid TenantId, string Ac
                 throw Malformed("it has no object 'data'");
             }
 
-            return new JobMessage(IdOf(Text(root, "id")), Text(root, "type"), IdOf(account), account, data.GetRawText());
+            return new JobMessage(IdOf(Text(root, "id")), Text(root, "type"), IdOf(account), account, PriorityOf(data), data.GetRawText());
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
@@ -72,7 +73,7 @@ internal sealed record JobMessage(Guid Id, string Type, Guid TenantId, string Ac
     {
         Id = Id,
         Key = AccountId,
-        Priority = PriorityOf(Data),
+        Priority = Priority,
     };
 
     /// <summary>A UUID as it is; of any other text, one that is made of its hash.</summary>
@@ -105,13 +106,10 @@ internal sealed record JobMessage(Guid Id, string Type, Guid TenantId, string Ac
         return document.RootElement.TryGetProperty("campaign_id", out var campaign) && campaign.ValueKind is JsonValueKind.String ? campaign.GetString() : null;
     }
 
-    private static short PriorityOf(string data)
-    {
-        using var document = JsonDocument.Parse(data);
-        return document.RootElement.TryGetProperty("priority", out var priority) && priority.ValueKind is JsonValueKind.Number && priority.TryGetInt16(out var value)
+    private static short PriorityOf(JsonElement data) =>
+        data.TryGetProperty("priority", out var priority) && priority.ValueKind is JsonValueKind.Number && priority.TryGetInt16(out var value)
             ? Math.Clamp(value, JobSubmission.LowestPriority, JobSubmission.HighestPriority)
             : JobSubmission.LowestPriority;
-    }
 
     private static AmpException Malformed(string why, Exception? cause = null) =>
         new("JobMessageMalformed", AmpErrorKind.InvalidData, $"A message is no job: {why}.", cause);

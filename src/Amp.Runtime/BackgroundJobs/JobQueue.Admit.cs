@@ -13,34 +13,23 @@ internal sealed partial class JobQueue
     /// <param name="topic">The topic they were read from.</param>
     /// <param name="messages">The messages, in their order.</param>
     /// <param name="cancellationToken">Gives up; repeating it is safe.</param>
-    public Task AdmitAsync(string topic, IReadOnlyList<JobMessage> messages, CancellationToken cancellationToken) => database.RunInTransactionAsync(
-        "queueing jobs of messages",
-        async connection =>
+    public Task AdmitAsync(string topic, IReadOnlyList<JobMessage> messages, CancellationToken cancellationToken) =>
+        AddAsync("queueing jobs of messages", messages.Select(message => message.TenantId), async (connection, ledger) =>
         {
-            await TenantsTable.AddAsync(connection, messages.Select(message => message.TenantId), cancellationToken);
-            var ledger = await TenantLedger.LockAsync(connection, workTopic, messages.Select(message => message.TenantId), cancellationToken);
             var unseen = (await connection.QueryAsync(
                 "INSERT INTO amp_jobs.inbox (source, event_id) SELECT $1, id FROM unnest($2::text[]) id ON CONFLICT DO NOTHING RETURNING event_id",
                 [topic, Sql.TextArray(messages.Select(message => message.Id.ToString()))], r => Guid.Parse(r.GetString(0)), cancellationToken)).ToHashSet();
             foreach (var message in messages.Where(message => unseen.Remove(message.Id)))
             {
                 var job = message.ToSubmission();
-                var refusal = await QuotaGate.RefusePayloadAsync(connection, ledger, [job], cancellationToken)
-                    ?? await QuotaGate.RefuseAsync(connection, ledger, job.TenantId, 1, job.Type, cancellationToken);
-                if (refusal is null)
-                {
-                    await InsertAsync(connection, ledger, [job], cancellationToken);
-                }
-                else
+                if ((await InsertAsync(connection, ledger, [job], cancellationToken)).Refusal is { } refusal)
                 {
                     await InsertDeadAsync(connection, ledger, job, refusal, cancellationToken);
                 }
             }
 
-            await ledger.SaveAsync(cancellationToken);
             return messages.Count;
-        },
-        null, cancellationToken);
+        }, cancellationToken);
 
     private static async Task InsertDeadAsync(
         NpgsqlConnection connection, TenantLedger ledger, JobSubmission job, AmpException refusal, CancellationToken cancellationToken)

@@ -9,6 +9,7 @@ internal sealed partial class JobQueue
 
     private static readonly TimeSpan WorkerPatience = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan EndedRetention = TimeSpan.FromDays(7);
+
     /// <summary>How long a dead letter is kept.</summary>
     public static readonly TimeSpan DeadRetention = TimeSpan.FromDays(30);
 

@@ -34,17 +34,8 @@ internal sealed partial class JobQueue(MetadataDatabase database, string? workTo
             JobSubmissionCheck.Require(job);
         }
 
-        var (submitted, refusal) = await database.RunInTransactionAsync(
-            $"submitting {jobs.Count} jobs",
-            async connection =>
-            {
-                await TenantsTable.AddAsync(connection, jobs.Select(job => job.TenantId), cancellationToken);
-                var ledger = await TenantLedger.LockAsync(connection, workTopic, jobs.Select(job => job.TenantId), cancellationToken);
-                var result = await InsertAsync(connection, ledger, jobs, cancellationToken);
-                await ledger.SaveAsync(cancellationToken);
-                return result;
-            },
-            null, cancellationToken);
+        var (submitted, refusal) = await AddAsync(
+            $"submitting {jobs.Count} jobs", jobs.Select(job => job.TenantId), (connection, ledger) => InsertAsync(connection, ledger, jobs, cancellationToken), cancellationToken);
         return refusal is null ? submitted : throw refusal;
     }
 
@@ -247,6 +238,22 @@ internal sealed partial class JobQueue(MetadataDatabase database, string? workTo
             [ids.ToArray(), .. parameters], JobRow.Read, cancellationToken))
         .ToDictionary(job => job.Id);
 
+    /// <summary>Adds jobs of tenants, which are made when they are not there.</summary>
+    private Task<T> AddAsync<T>(
+        string action, IEnumerable<Guid> tenantIds, Func<NpgsqlConnection, TenantLedger, Task<T>> add, CancellationToken cancellationToken) =>
+        database.RunInTransactionAsync(
+            action,
+            async connection =>
+            {
+                await TenantsTable.AddAsync(connection, tenantIds, cancellationToken);
+                var ledger = await TenantLedger.LockAsync(connection, workTopic, tenantIds, cancellationToken);
+                var result = await add(connection, ledger);
+                await ledger.SaveAsync(cancellationToken);
+                return result;
+            },
+            null, cancellationToken);
+
+    /// <summary>Changes jobs that are there, under the lock of their tenants.</summary>
     private Task<T> ChangeAsync<T>(
         string action, IReadOnlyCollection<Guid> jobIds, Func<NpgsqlConnection, TenantLedger, Task<T>> change, CancellationToken cancellationToken) =>
         database.RunInTransactionAsync(
