@@ -67,7 +67,7 @@ public sealed class TenantCompleter : AmpCompleter
         AmpDeployment deployment, IDictionary boundParameters, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var jobs = await deployment.OpenBackgroundJobsAsync(cancellationToken);
-        foreach (var quota in await jobs.GetQuotasAsync(cancellationToken))
+        foreach (var quota in await jobs.GetQuotasAsync([], cancellationToken))
         {
             yield return (quota.ToString(), $"{quota.Tier}, {quota.Status}");
         }

@@ -1,5 +1,5 @@
 using System.Management.Automation;
-using Amp.PowerShell.Common;
+using Amp.Hosting;
 
 namespace Amp.PowerShell.BackgroundJobs;
 
@@ -17,16 +17,15 @@ public sealed class GetAmpQuotaCommand : BackgroundJobCmdlet
     /// <inheritdoc/>
     protected override void ProcessRecord() => Run(async (jobs, pipeline, cancellationToken) =>
     {
-        var quotas = await jobs.GetQuotasAsync(cancellationToken);
-        foreach (var quota in quotas.Where(quota => TenantId.Length == 0 || TenantId.Contains(quota.TenantId)))
+        var quotas = await jobs.GetQuotasAsync(TenantId, cancellationToken);
+        foreach (var quota in quotas)
         {
             await pipeline.OutputAsync(quota);
         }
 
         foreach (var missing in TenantId.Except(quotas.Select(quota => quota.TenantId)))
         {
-            await pipeline.ErrorAsync(AmpErrors.NotFound(
-                "TenantNotFound", $"There is no tenant {missing}.", missing, "Get-AmpQuota lists the tenants; Set-AmpQuota makes one."));
+            await pipeline.ErrorAsync(AmpBackgroundJobs.TenantNotFound(missing));
         }
     });
 }

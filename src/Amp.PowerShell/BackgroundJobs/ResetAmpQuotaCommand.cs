@@ -1,26 +1,15 @@
 using System.Management.Automation;
+using Amp.Hosting;
 
 namespace Amp.PowerShell.BackgroundJobs;
 
 /// <summary>Counts the background jobs that tenants have submitted today anew, before the day is over.</summary>
 [Cmdlet(VerbsCommon.Reset, "AmpQuota", SupportsShouldProcess = true)]
 [OutputType(typeof(AmpQuota))]
-public sealed class ResetAmpQuotaCommand : BackgroundJobCmdlet
+public sealed class ResetAmpQuotaCommand : TenantCmdlet
 {
-    /// <summary>Tenants.</summary>
-    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
-    [ArgumentCompleter(typeof(TenantCompleter))]
-    public Guid[] TenantId { get; set; } = [];
+    private protected override string Action => "Reset quota";
 
-    /// <inheritdoc/>
-    protected override void ProcessRecord()
-    {
-        foreach (var tenantId in TenantId)
-        {
-            if (ShouldProcess($"tenant {tenantId}", "Reset quota"))
-            {
-                Run(async (jobs, pipeline, cancellationToken) => await pipeline.OutputAsync(await jobs.ResetQuotaAsync(tenantId, cancellationToken)));
-            }
-        }
-    }
+    private protected override Task<AmpQuota> ChangeAsync(AmpBackgroundJobs jobs, Guid tenantId, CancellationToken cancellationToken) =>
+        jobs.ResetQuotaAsync(tenantId, cancellationToken);
 }

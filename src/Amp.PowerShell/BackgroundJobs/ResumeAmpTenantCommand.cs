@@ -1,26 +1,15 @@
 using System.Management.Automation;
+using Amp.Hosting;
 
 namespace Amp.PowerShell.BackgroundJobs;
 
 /// <summary>Lets the background jobs of suspended tenants go on.</summary>
 [Cmdlet(VerbsLifecycle.Resume, "AmpTenant", SupportsShouldProcess = true)]
 [OutputType(typeof(AmpQuota))]
-public sealed class ResumeAmpTenantCommand : BackgroundJobCmdlet
+public sealed class ResumeAmpTenantCommand : TenantCmdlet
 {
-    /// <summary>Tenants.</summary>
-    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
-    [ArgumentCompleter(typeof(TenantCompleter))]
-    public Guid[] TenantId { get; set; } = [];
+    private protected override string Action => "Resume";
 
-    /// <inheritdoc/>
-    protected override void ProcessRecord()
-    {
-        foreach (var tenantId in TenantId)
-        {
-            if (ShouldProcess($"tenant {tenantId}", "Resume"))
-            {
-                Run(async (jobs, pipeline, cancellationToken) => await pipeline.OutputAsync(await jobs.SetSuspendedAsync(tenantId, isSuspended: false, cancellationToken)));
-            }
-        }
-    }
+    private protected override Task<AmpQuota> ChangeAsync(AmpBackgroundJobs jobs, Guid tenantId, CancellationToken cancellationToken) =>
+        jobs.SetSuspendedAsync(tenantId, isSuspended: false, cancellationToken);
 }

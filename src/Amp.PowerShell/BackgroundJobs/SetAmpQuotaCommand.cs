@@ -1,17 +1,13 @@
 using System.Management.Automation;
+using Amp.Hosting;
 
 namespace Amp.PowerShell.BackgroundJobs;
 
 /// <summary>Sets what tenants may do with background jobs; makes those that are not there. What is not given stays as it is.</summary>
 [Cmdlet(VerbsCommon.Set, "AmpQuota", SupportsShouldProcess = true)]
 [OutputType(typeof(AmpQuota))]
-public sealed class SetAmpQuotaCommand : BackgroundJobCmdlet
+public sealed class SetAmpQuotaCommand : TenantCmdlet
 {
-    /// <summary>Tenants.</summary>
-    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
-    [ArgumentCompleter(typeof(TenantCompleter))]
-    public Guid[] TenantId { get; set; } = [];
-
     /// <summary>Tier, whose limits hold where none is given: <c>free</c>, <c>standard</c>, <c>pro</c>, <c>enterprise</c>, or a name of your own with the limits of <c>standard</c>.</summary>
     [Parameter]
     [ArgumentCompleter(typeof(TierCompleter))]
@@ -38,16 +34,8 @@ public sealed class SetAmpQuotaCommand : BackgroundJobCmdlet
     [ValidateRange(2, 900_000)]
     public int? PayloadLimit { get; set; }
 
-    /// <inheritdoc/>
-    protected override void ProcessRecord()
-    {
-        foreach (var tenantId in TenantId)
-        {
-            if (ShouldProcess($"tenant {tenantId}", "Set quota"))
-            {
-                Run(async (jobs, pipeline, cancellationToken) =>
-                    await pipeline.OutputAsync(await jobs.SetQuotaAsync(tenantId, Tier, DailyLimit, QueuedLimit, RunningLimit, PayloadLimit, cancellationToken)));
-            }
-        }
-    }
+    private protected override string Action => "Set quota";
+
+    private protected override Task<AmpQuota> ChangeAsync(AmpBackgroundJobs jobs, Guid tenantId, CancellationToken cancellationToken) =>
+        jobs.SetQuotaAsync(tenantId, Tier, DailyLimit, QueuedLimit, RunningLimit, PayloadLimit, cancellationToken);
 }

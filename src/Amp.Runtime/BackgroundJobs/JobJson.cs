@@ -3,8 +3,8 @@ using System.Text.Json.Nodes;
 
 namespace Amp.BackgroundJobs;
 
-/// <summary>What handlers give, as JSON.</summary>
-internal static class JobResult
+/// <summary>What handlers give and workers count, as JSON.</summary>
+internal static class JobJson
 {
     private static readonly JsonSerializerOptions Options = new(JsonSerializerDefaults.Web);
 
@@ -16,4 +16,7 @@ internal static class JobResult
         JsonElement json => json.GetRawText(),
         _ => JsonSerializer.Serialize(result, result.GetType(), Options),
     };
+
+    /// <summary>What <see cref="Write"/> wrote.</summary>
+    public static T Read<T>(string json) => JsonSerializer.Deserialize<T>(json, Options)!;
 }

@@ -60,7 +60,7 @@ internal sealed partial class JobQueue
                 // The handler's rows first: its tenant is locked for a moment only.
                 var result = await work(connection);
                 var ledger = await TenantLedger.LockForAsync(connection, workTopic, [id], cancellationToken);
-                var ended = await EndAsync(connection, ledger, [new AttemptEnd(id, lease, JobVerdict.Complete) { Result = JobResult.Write(result) }], cancellationToken);
+                var ended = await EndAsync(connection, ledger, [new AttemptEnd(id, lease, JobVerdict.Complete) { Result = JobJson.Write(result) }], cancellationToken);
                 if (ended.Count == 0)
                 {
                     throw new AmpException("JobLeaseLost", AmpErrorKind.Conflict, $"Job {id} is not this worker's any more, so nothing of it was written.") { Target = id };
@@ -82,7 +82,7 @@ internal sealed partial class JobQueue
                 ON CONFLICT (worker_id) DO UPDATE SET heartbeat_at = clock_timestamp(), types = EXCLUDED.types, status = EXCLUDED.status)
             SELECT id FROM amp_jobs.job WHERE worker_id = $1 AND state = 'running' AND cancel_requested
             """,
-            beat.WorkerId, Environment.MachineName, Environment.ProcessId, beat.PoolSize, beat.Types.ToArray(), Sql.JsonText(beat.Status));
+            beat.WorkerId, Environment.MachineName, Environment.ProcessId, beat.PoolSize, beat.Types.ToArray(), Sql.JsonText(JobJson.Write(beat.Status)));
         using var reader = command.ExecuteReader();
         var cancelled = new List<Guid>();
         while (reader.Read())

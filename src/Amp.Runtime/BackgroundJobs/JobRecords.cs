@@ -71,8 +71,12 @@ internal sealed record JobExchange(IReadOnlySet<Guid> Ended, IReadOnlyList<Claim
 /// <param name="WorkerId">Which it is.</param>
 /// <param name="PoolSize">How many jobs it runs at once.</param>
 /// <param name="Types">Patterns of the types that it has handlers for.</param>
-/// <param name="Status">What it counted, as JSON; null for nothing.</param>
-internal sealed record JobWorkerBeat(Guid WorkerId, int PoolSize, IReadOnlyCollection<string> Types, string? Status);
+/// <param name="Status">What it counted; null for nothing.</param>
+internal sealed record JobWorkerBeat(Guid WorkerId, int PoolSize, IReadOnlyCollection<string> Types, JobWorkerStatus? Status);
+
+/// <summary>What a worker counted, as its row keeps it for people to look at; see <see cref="AmpBackgroundWorker"/>.</summary>
+internal sealed record JobWorkerStatus(
+    long Running, long Completed, long Failed, long Stale, double PerSecond, Dictionary<string, long> ErrorsByType, int? Partitions, long? Lag, string? LastError);
 
 /// <summary>Why an attempt failed.</summary>
 /// <param name="Kind">What kind of thing it was, such as the exception's type.</param>

@@ -87,7 +87,7 @@ internal sealed class JobRunner(JobQueue queue, JobHandlers handlers, JobTally t
 
         AttemptEnd FromAnswer(AmpJobAnswer answer) => answer.Kind switch
         {
-            AmpJobAnswerKind.Complete => Complete(JobResult.Write(answer.Result)),
+            AmpJobAnswerKind.Complete => Complete(JobJson.Write(answer.Result)),
             AmpJobAnswerKind.Fail => End(JobVerdict.GiveUp, new JobFault("Failed", answer.Reason ?? "")),
             AmpJobAnswerKind.Cancel => End(JobVerdict.Cancel, new JobFault("Cancelled", answer.Reason ?? "")),
             AmpJobAnswerKind.Snooze => End(JobVerdict.Snooze) with { Pause = Bounded(answer.After) },

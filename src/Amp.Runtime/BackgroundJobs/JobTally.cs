@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
-using System.Text.Json;
 
 namespace Amp.BackgroundJobs;
 
@@ -49,22 +48,13 @@ internal sealed class JobTally(TimeProvider time)
         Interlocked.Increment(ref _stale);
     }
 
-    /// <summary>The counts as JSON, with those of the worker's other parts.</summary>
-    public string Write(int running, JobFeed? feed, string? error)
+    /// <summary>The counts, with those of the worker's other parts.</summary>
+    public JobWorkerStatus Describe(int running, JobFeed? feed, string? error)
     {
         Pace(0);
-        return JsonSerializer.Serialize(new
-        {
-            running,
-            completed = _completed,
-            failed = _failed,
-            stale = _stale,
-            perSecond = Math.Round(PerSecond, 1),
-            errorsByType = _errors.OrderByDescending(pair => pair.Value).Take(20).ToDictionary(),
-            partitions = feed?.Partitions,
-            lag = feed?.Lag,
-            lastError = error ?? feed?.LastError,
-        });
+        return new JobWorkerStatus(
+            running, _completed, _failed, _stale, Math.Round(PerSecond, 1), _errors.OrderByDescending(pair => pair.Value).Take(20).ToDictionary(), feed?.Partitions, feed?.Lag,
+            error ?? feed?.LastError);
     }
 
     private void Pace(int ended)

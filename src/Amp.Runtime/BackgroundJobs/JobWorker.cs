@@ -76,7 +76,7 @@ internal sealed class JobWorker : IAsyncDisposable
         _tally = new JobTally(time);
         _runner = new JobRunner(queue, handlers, _tally, time, logger);
         _heartbeat = new JobHeartbeat(
-            database, () => new JobWorkerBeat(Id, _options.PoolSize, _handlers.Patterns, _tally.Write(_running, _feed, _lastError)), CancelByUser, CancelAll, time, logger);
+            database, () => new JobWorkerBeat(Id, _options.PoolSize, _handlers.Patterns, _tally.Describe(_running, _feed, _lastError)), CancelByUser, CancelAll, time, logger);
         _runners = [.. Enumerable.Range(0, options.PoolSize).Select(_ => Task.Run(RunJobsAsync))];
         _loop = Task.Run(LoopAsync);
         Log.JobWorkerStarted(logger, Id, options.PoolSize);

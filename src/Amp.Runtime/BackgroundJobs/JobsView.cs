@@ -66,7 +66,7 @@ internal sealed class JobsView(MetadataDatabase database)
             [],
             r =>
             {
-                var status = r.IsDBNull(8) ? [] : JsonNode.Parse(r.GetString(8))!.AsObject();
+                var status = r.IsDBNull(8) ? null : JobJson.Read<JobWorkerStatus>(r.GetString(8));
                 return new AmpBackgroundWorker
                 {
                     WorkerId = r.GetGuid(0),
@@ -77,15 +77,15 @@ internal sealed class JobsView(MetadataDatabase database)
                     StartedAt = r.Time(5),
                     HeartbeatAt = r.Time(6),
                     HeartbeatAge = r.GetTimeSpan(7),
-                    Running = (long?)status["running"] ?? 0,
-                    Completed = (long?)status["completed"] ?? 0,
-                    Failed = (long?)status["failed"] ?? 0,
-                    Stale = (long?)status["stale"] ?? 0,
-                    JobsPerSecond = (double?)status["perSecond"] ?? 0,
-                    Lag = (long?)status["lag"],
-                    Partitions = (int?)status["partitions"],
-                    ErrorsByType = (status["errorsByType"]?.AsObject() ?? []).ToDictionary(pair => pair.Key, pair => (long?)pair.Value ?? 0),
-                    LastError = (string?)status["lastError"],
+                    Running = status?.Running ?? 0,
+                    Completed = status?.Completed ?? 0,
+                    Failed = status?.Failed ?? 0,
+                    Stale = status?.Stale ?? 0,
+                    JobsPerSecond = status?.PerSecond ?? 0,
+                    Lag = status?.Lag,
+                    Partitions = status?.Partitions,
+                    ErrorsByType = status?.ErrorsByType ?? [],
+                    LastError = status?.LastError,
                 };
             },
             cancellationToken),

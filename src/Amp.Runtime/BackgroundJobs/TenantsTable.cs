@@ -109,16 +109,17 @@ internal sealed class TenantsTable(MetadataDatabase database, string? workTopic)
             null, cancellationToken);
     }
 
-    /// <summary>All tenants, by id.</summary>
-    public Task<List<AmpQuota>> ListAsync(CancellationToken cancellationToken) => database.RunAsync(
+    /// <summary>Tenants by id, all when none is given; those that are not there are left out.</summary>
+    public Task<List<AmpQuota>> ListAsync(IReadOnlyCollection<Guid> tenantIds, CancellationToken cancellationToken) => database.RunAsync(
         "reading quotas",
         connection => connection.QueryAsync(
             """
             SELECT tenant_id, tier, status, daily_limit, CASE WHEN day < today THEN 0 ELSE used_today END, queued_limit, queued, running_limit, running, payload_limit,
                 (today + 1)::timestamp AT TIME ZONE 'UTC'
-            FROM amp_jobs.job_tenant CROSS JOIN (SELECT (now() AT TIME ZONE 'UTC')::date AS today) t ORDER BY tenant_id
+            FROM amp_jobs.job_tenant CROSS JOIN (SELECT (now() AT TIME ZONE 'UTC')::date AS today) t
+            WHERE cardinality($1::uuid[]) = 0 OR tenant_id = ANY($1) ORDER BY tenant_id
             """,
-            [],
+            [tenantIds.ToArray()],
             r => new AmpQuota
             {
                 TenantId = r.GetGuid(0),

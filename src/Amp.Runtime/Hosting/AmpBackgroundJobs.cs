@@ -164,8 +164,8 @@ public sealed class AmpBackgroundJobs
     /// <returns>How many were deleted.</returns>
     public Task<int> PurgeAsync(IReadOnlyCollection<Guid> jobIds, CancellationToken cancellationToken) => _queue.PurgeAsync(jobIds, Environment.UserName, cancellationToken);
 
-    /// <summary>All tenants, what they may do and what of it they use.</summary>
-    public Task<List<AmpQuota>> GetQuotasAsync(CancellationToken cancellationToken) => _tenants.ListAsync(cancellationToken);
+    /// <summary>Tenants by id, what they may do and what of it they use; all when none is given. Those that are not there are left out.</summary>
+    public Task<List<AmpQuota>> GetQuotasAsync(IReadOnlyCollection<Guid> tenantIds, CancellationToken cancellationToken) => _tenants.ListAsync(tenantIds, cancellationToken);
 
     /// <summary>Sets a tenant's tier and limits, and makes the tenant when it is not there.</summary>
     /// <param name="tenantId">The tenant.</param>
@@ -178,7 +178,7 @@ public sealed class AmpBackgroundJobs
     public async Task<AmpQuota> SetQuotaAsync(
         Guid tenantId, string? tier, int? daily, int? queued, int? running, int? payload, CancellationToken cancellationToken)
     {
-        var old = (await GetQuotasAsync(cancellationToken)).Find(quota => quota.TenantId == tenantId);
+        var old = (await GetQuotasAsync([tenantId], cancellationToken)).FirstOrDefault();
         var basis = tier is null && old is not null
             ? new TenantLimits(old.DailyLimit, old.QueuedLimit, old.RunningLimit, old.PayloadLimit)
             : TenantsTable.LimitsOf(tier ?? "standard");
@@ -219,7 +219,7 @@ public sealed class AmpBackgroundJobs
     });
 
     private async Task<AmpQuota> QuotaAsync(Guid tenantId, CancellationToken cancellationToken) =>
-        (await GetQuotasAsync(cancellationToken)).Find(quota => quota.TenantId == tenantId) ?? throw TenantNotFound(tenantId);
+        (await GetQuotasAsync([tenantId], cancellationToken)).FirstOrDefault() ?? throw TenantNotFound(tenantId);
 
     private static AmpException NotFound(Guid jobId) => new("BackgroundJobNotFound", AmpErrorKind.NotFound, $"There is no background job {jobId}.")
     {
@@ -227,7 +227,8 @@ public sealed class AmpBackgroundJobs
         RecommendedAction = "Get-AmpBackgroundJob lists them; those that ended are kept for a week.",
     };
 
-    private static AmpException TenantNotFound(Guid tenantId) => new("TenantNotFound", AmpErrorKind.NotFound, $"There is no tenant {tenantId}.")
+    /// <summary>The error for a tenant that is not there.</summary>
+    public static AmpException TenantNotFound(Guid tenantId) => new("TenantNotFound", AmpErrorKind.NotFound, $"There is no tenant {tenantId}.")
     {
         Target = tenantId,
         RecommendedAction = "Get-AmpQuota lists the tenants; Set-AmpQuota makes one.",
