@@ -43,21 +43,13 @@ internal static class JobsBenchmark
 
     private static async Task RunWholeAsync(int count, int tenants, CancellationToken cancellationToken)
     {
-        using var folder = new BenchFolder();
-        await using var server = await StartServerAsync(folder, cancellationToken);
-        await using var deployment = await AmpDeployment.OpenAsync(
-            AmpConfiguration.ForDatabase(server.ConnectionUrl, folder.Path), NullLoggerFactory.Instance, cancellationToken);
-        await using var broker = await StartBrokerAsync(cancellationToken);
-        var kafka = new KafkaEventOptions { Brokers = [broker.BootstrapServers], Topic = JobTopics.Work };
-        await using var database = await deployment.ConnectForJobsAsync(16, NullLoggerFactory.Instance, cancellationToken);
-        var queue = new JobQueue(database, JobTopics.Work);
-        await queue.InitializeAsync(autoMigrate: true, cancellationToken);
-        var ids = await AddTenantsAsync(database, tenants, count, cancellationToken);
+        await using var rig = await Rig.StartAsync(tenants, count, cancellationToken);
+        var (database, queue, ids) = (rig.Database, rig.Queue, rig.Tenants);
         var probe = new Probe();
         var handlers = new JobHandlers();
         handlers.Set("job.*", probe);
-        await using var relay = new OutboxRelay(new OutboxTable(database), kafka, TimeProvider.System, NullLogger.Instance);
-        var feed = new JobFeed(kafka, "job-workers", new InboxTable(database), TimeProvider.System, NullLogger.Instance, TimeSpan.FromMilliseconds(1));
+        await using var relay = new OutboxRelay(new OutboxTable(database), rig.Kafka, TimeProvider.System, NullLogger.Instance);
+        var feed = new JobFeed(rig.Kafka, "job-workers", new InboxTable(database), TimeProvider.System, NullLogger.Instance, TimeSpan.FromMilliseconds(1));
         await using var worker = new JobWorker(database, queue, feed, JobTopics.Work, handlers, new JobWorkerOptions(), TimeProvider.System, NullLogger.Instance);
         Table.WriteConditions($"jobs: {count} jobs of {tenants} tenants from submission to the last event; broker, database, relay and worker on this machine");
 
@@ -91,16 +83,9 @@ internal static class JobsBenchmark
     /// <summary>The same with script blocks, in a shell of its own; then that is killed with jobs, which a worker here has to do.</summary>
     private static async Task RunShellAsync(int count, int tenants, FileInfo module, CancellationToken cancellationToken)
     {
-        using var folder = new BenchFolder();
-        await using var server = await StartServerAsync(folder, cancellationToken);
-        await using var deployment = await AmpDeployment.OpenAsync(
-            AmpConfiguration.ForDatabase(server.ConnectionUrl, folder.Path), NullLoggerFactory.Instance, cancellationToken);
-        await using var broker = await StartBrokerAsync(cancellationToken);
-        await using var database = await deployment.ConnectForJobsAsync(16, NullLoggerFactory.Instance, cancellationToken);
-        var queue = new JobQueue(database, JobTopics.Work);
-        await queue.InitializeAsync(autoMigrate: true, cancellationToken);
-        var ids = await AddTenantsAsync(database, tenants, count, cancellationToken);
-        if (await StartShellAsync(module.FullName, server.ConnectionUrl, broker.BootstrapServers, cancellationToken) is not { } shell)
+        await using var rig = await Rig.StartAsync(tenants, count, cancellationToken);
+        var (database, queue, ids) = (rig.Database, rig.Queue, rig.Tenants);
+        if (await StartShellAsync(module.FullName, rig, cancellationToken) is not { } shell)
         {
             Table.Write("end to end, script blocks", $"not measured: there is no pwsh");
             return;
@@ -121,10 +106,9 @@ internal static class JobsBenchmark
             clock.Restart();
             var handlers = new JobHandlers();
             handlers.Set("slow.*", new Probe());
-            var kafka = new KafkaEventOptions { Brokers = [broker.BootstrapServers], Topic = JobTopics.Work };
             await using var sweeper = new JobSweeper(queue, new TenantsTable(database, JobTopics.Work), TimeProvider.System, NullLogger.Instance);
-            await using var relay = new OutboxRelay(new OutboxTable(database), kafka, TimeProvider.System, NullLogger.Instance);
-            var feed = new JobFeed(kafka, "job-workers", new InboxTable(database), TimeProvider.System, NullLogger.Instance);
+            await using var relay = new OutboxRelay(new OutboxTable(database), rig.Kafka, TimeProvider.System, NullLogger.Instance);
+            var feed = new JobFeed(rig.Kafka, "job-workers", new InboxTable(database), TimeProvider.System, NullLogger.Instance);
             await using var worker = new JobWorker(database, queue, feed, JobTopics.Work, handlers, new JobWorkerOptions(), TimeProvider.System, NullLogger.Instance);
             await UntilAsync(database, "SELECT NOT EXISTS (SELECT 1 FROM amp_jobs.job WHERE state = 'running' AND attempt = 1 AND type = 'slow.bench')", cancellationToken);
             var missed = clock.Elapsed;
@@ -134,11 +118,11 @@ internal static class JobsBenchmark
     }
 
     /// <summary>A worker in a shell of its own; null when there is none here.</summary>
-    private static async Task<Process?> StartShellAsync(string module, string url, string brokers, CancellationToken cancellationToken)
+    private static async Task<Process?> StartShellAsync(string module, Rig rig, CancellationToken cancellationToken)
     {
         var script = $$"""
             Import-Module '{{module}}'
-            $null = Connect-Amp -MetadataDb '{{url}}'
+            $null = Connect-Amp -MetadataDb '{{rig.Url}}'
             Register-AmpBackgroundJobHandler job.* { param($Job) }
             Register-AmpBackgroundJobHandler slow.* { param($Job) Start-Sleep 60 }
             $null = Start-AmpBackgroundWorker
@@ -150,7 +134,7 @@ internal static class JobsBenchmark
             var shell = Process.Start(new ProcessStartInfo("pwsh", ["-NoProfile", "-NonInteractive", "-Command", script])
             {
                 RedirectStandardOutput = true,
-                Environment = { ["KAFKA_BROKERS"] = brokers },
+                Environment = { ["KAFKA_BROKERS"] = rig.Kafka.Brokers[0] },
             })!;
             return await shell.StandardOutput.ReadLineAsync(cancellationToken) == "ready" ? shell : throw new InvalidOperationException("the shell did not start a worker");
         }
@@ -158,26 +142,6 @@ internal static class JobsBenchmark
         {
             return null;
         }
-    }
-
-    /// <summary>A server such as one would set up for this: memory for what is in work; every commit is on disk before it is answered.</summary>
-    private static Task<ManagedPostgres> StartServerAsync(BenchFolder folder, CancellationToken cancellationToken) => ManagedPostgres.StartAsync(
-        Path.Combine(folder.Path, "database"), NullLoggerFactory.Instance,
-        new Dictionary<string, string> { ["shared_buffers"] = "1GB", ["max_wal_size"] = "4GB" }, cancellationToken);
-
-    private static Task<DevBroker> StartBrokerAsync(CancellationToken cancellationToken) => DevBroker.StartAsync(
-        new DevBrokerOptions { Topics = [.. JobTopics.Events.Append(JobTopics.Work).Select(topic => new DevBrokerTopic(topic, 16))] }, cancellationToken: cancellationToken);
-
-    private static async Task<Guid[]> AddTenantsAsync(MetadataDatabase database, int tenants, int count, CancellationToken cancellationToken)
-    {
-        var table = new TenantsTable(database, JobTopics.Work);
-        Guid[] ids = [.. Enumerable.Range(0, tenants).Select(_ => Guid.NewGuid())];
-        foreach (var id in ids)
-        {
-            await table.SetLimitsAsync(id, "bench", new TenantLimits(10 * count, 10 * count, count, 1 << 20), cancellationToken);
-        }
-
-        return ids;
     }
 
     private static async Task SubmitAsync(JobQueue queue, Guid[] tenants, int count, CancellationToken cancellationToken)
@@ -203,32 +167,10 @@ internal static class JobsBenchmark
         }
     }
 
-    private sealed class Probe : IJobHandler
-    {
-        public ConcurrentBag<double> Waits { get; } = [];
-
-        public Task<AmpJobAnswer> HandleAsync(JobContext context, CancellationToken cancellationToken)
-        {
-            if (context.Job.PayloadJson.StartsWith("""{"at":""", StringComparison.Ordinal))
-            {
-                Waits.Add(Stopwatch.GetElapsedTime((long)context.Job.Payload["at"]!).TotalMilliseconds);
-            }
-
-            return Task.FromResult(AmpJobAnswer.Complete());
-        }
-    }
-
     private static async Task RunPartsAsync(int count, int tenants, CancellationToken cancellationToken)
     {
-        using var folder = new BenchFolder();
-        await using var server = await StartServerAsync(folder, cancellationToken);
-        await using var deployment = await AmpDeployment.OpenAsync(
-            AmpConfiguration.ForDatabase(server.ConnectionUrl, folder.Path), NullLoggerFactory.Instance, cancellationToken);
-        await using var broker = await StartBrokerAsync(cancellationToken);
-        await using var database = await deployment.ConnectForJobsAsync(16, NullLoggerFactory.Instance, cancellationToken);
-        var queue = new JobQueue(database, JobTopics.Work);
-        await queue.InitializeAsync(autoMigrate: true, cancellationToken);
-        var ids = await AddTenantsAsync(database, tenants, count, cancellationToken);
+        await using var rig = await Rig.StartAsync(tenants, count, cancellationToken);
+        var (database, queue, ids) = (rig.Database, rig.Queue, rig.Tenants);
         var worker = Guid.NewGuid();
         await database.RunAsync("beating", c => Task.FromResult(JobQueue.Beat(c, new JobWorkerBeat(worker, 1, [], null))), null, cancellationToken);
         Table.WriteConditions($"jobs: {count} jobs of {tenants} tenants, in batches of {Batch}");
@@ -251,10 +193,96 @@ internal static class JobsBenchmark
 
         Table.Write("claimed and completed", $"{done / clock.Elapsed.TotalSeconds:0} a second ({done} of {count}), one worker");
         clock.Restart();
-        await using (new OutboxRelay(new OutboxTable(database), new KafkaEventOptions { Brokers = [broker.BootstrapServers] }, TimeProvider.System, NullLogger.Instance))
+        await using (new OutboxRelay(new OutboxTable(database), rig.Kafka, TimeProvider.System, NullLogger.Instance))
         {
             await DoneAsync(database, cancellationToken);
             Table.Write("events sent, in order", $"{4 * count / clock.Elapsed.TotalSeconds:0} a second");
+        }
+    }
+
+    /// <summary>A queue with its tenants, and a broker.</summary>
+    private sealed class Rig : IAsyncDisposable
+    {
+        private readonly List<IAsyncDisposable> _parts = [];
+        private readonly BenchFolder _folder = new();
+
+        public string Url { get; private set; } = "";
+
+        public KafkaEventOptions Kafka { get; private set; } = null!;
+
+        public MetadataDatabase Database { get; private set; } = null!;
+
+        public JobQueue Queue { get; private set; } = null!;
+
+        public Guid[] Tenants { get; private set; } = [];
+
+        public static async Task<Rig> StartAsync(int tenants, int count, CancellationToken cancellationToken)
+        {
+            var rig = new Rig();
+            try
+            {
+                await rig.BeginAsync(tenants, count, cancellationToken);
+                return rig;
+            }
+            catch
+            {
+                await rig.DisposeAsync();
+                throw;
+            }
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            for (var i = _parts.Count - 1; i >= 0; i--)
+            {
+                await _parts[i].DisposeAsync();
+            }
+
+            _folder.Dispose();
+        }
+
+        private async Task BeginAsync(int tenants, int count, CancellationToken cancellationToken)
+        {
+            // A server such as one would set up for this: memory for what is in work; every commit is on disk before it is answered.
+            var server = Add(await ManagedPostgres.StartAsync(
+                Path.Combine(_folder.Path, "database"), NullLoggerFactory.Instance,
+                new Dictionary<string, string> { ["shared_buffers"] = "1GB", ["max_wal_size"] = "4GB" }, cancellationToken));
+            Url = server.ConnectionUrl;
+            var deployment = Add(await AmpDeployment.OpenAsync(AmpConfiguration.ForDatabase(Url, _folder.Path), NullLoggerFactory.Instance, cancellationToken));
+            var broker = Add(await DevBroker.StartAsync(
+                new DevBrokerOptions { Topics = [.. JobTopics.Events.Append(JobTopics.Work).Select(topic => new DevBrokerTopic(topic, 16))] }, cancellationToken: cancellationToken));
+            Kafka = new KafkaEventOptions { Brokers = [broker.BootstrapServers], Topic = JobTopics.Work };
+            Database = Add(await deployment.ConnectForJobsAsync(16, NullLoggerFactory.Instance, cancellationToken));
+            Queue = new JobQueue(Database, JobTopics.Work);
+            await Queue.InitializeAsync(autoMigrate: true, cancellationToken);
+            var table = new TenantsTable(Database, JobTopics.Work);
+            Tenants = [.. Enumerable.Range(0, tenants).Select(_ => Guid.NewGuid())];
+            foreach (var id in Tenants)
+            {
+                await table.SetLimitsAsync(id, "bench", new TenantLimits(10 * count, 10 * count, count, 1 << 20), cancellationToken);
+            }
+        }
+
+        private T Add<T>(T part)
+            where T : IAsyncDisposable
+        {
+            _parts.Add(part);
+            return part;
+        }
+    }
+
+    private sealed class Probe : IJobHandler
+    {
+        public ConcurrentBag<double> Waits { get; } = [];
+
+        public Task<AmpJobAnswer> HandleAsync(JobContext context, CancellationToken cancellationToken)
+        {
+            if (context.Job.PayloadJson.StartsWith("""{"at":""", StringComparison.Ordinal))
+            {
+                Waits.Add(Stopwatch.GetElapsedTime((long)context.Job.Payload["at"]!).TotalMilliseconds);
+            }
+
+            return Task.FromResult(AmpJobAnswer.Complete());
         }
     }
 }

@@ -87,7 +87,7 @@ public sealed class CampaignEmailTests(PostgresFixture postgres) : IAsyncLifetim
         Assert.Single(sink.Mails.Select(mail => mail.Header("Message-ID")).Distinct());
 
         var again = await _rig.HandleAsync(Handler(sink), second);
-        Assert.Equal((AmpJobAnswerKind.Complete, true), (again.Kind, JobResult.Write(again.Result)!.Contains("\"alreadySent\":true", StringComparison.Ordinal)));
+        Assert.Equal((AmpJobAnswerKind.Complete, true), (again.Kind, JobJson.Write(again.Result)!.Contains("\"alreadySent\":true", StringComparison.Ordinal)));
         Assert.Equal(2, sink.Mails.Count);
     }
 

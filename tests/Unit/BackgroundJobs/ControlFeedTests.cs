@@ -240,7 +240,7 @@ public sealed class ControlFeedTests(PostgresFixture postgres) : IAsyncLifetime
         await Eventually.TrueAsync(() => feed.LastError is null, "recovery", Patience);
 
         Assert.InRange(taken, 10, 119);
-        Assert.All((await _tenants.ListAsync(None)).Where(quota => quota.TenantId != _tenant), quota => Assert.Equal("pro", quota.Tier));
+        Assert.All((await _tenants.ListAsync([], None)).Where(quota => quota.TenantId != _tenant), quota => Assert.Equal("pro", quota.Tier));
         Assert.Contains(logger.Entries, entry => entry.Event == nameof(Log.ControlFails));
         Assert.Contains(logger.Entries, entry => entry.Event == nameof(Log.ControlRecovered));
     }
@@ -341,7 +341,7 @@ public sealed class ControlFeedTests(PostgresFixture postgres) : IAsyncLifetime
 
     private async Task<(string Tier, string Status)> TenantAsync()
     {
-        var quota = Assert.Single(await _tenants.ListAsync(None), quota => quota.TenantId == _tenant);
+        var quota = Assert.Single(await _tenants.ListAsync([], None), quota => quota.TenantId == _tenant);
         return (quota.Tier, quota.Status);
     }
 

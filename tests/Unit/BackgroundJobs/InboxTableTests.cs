@@ -177,7 +177,7 @@ public sealed class InboxTableTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.Equal(ControlOutcome.Older, await TakeAsync(Deleted, 7, ""));
         await TakeAsync(Created, 8, """ "tier":"pro" """);
 
-        Assert.Equal("closed", Assert.Single(await _tenants.ListAsync(None)).Status);
+        Assert.Equal("closed", Assert.Single(await _tenants.ListAsync([], None)).Status);
     }
 
     [ToolFact("postgres")]
@@ -222,7 +222,7 @@ public sealed class InboxTableTests(PostgresFixture postgres) : IAsyncLifetime
 
     private async Task AssertTenantAsync(string tier, string status, TenantLimits limits, Guid? tenant = null)
     {
-        var quota = Assert.Single(await _tenants.ListAsync(None), quota => quota.TenantId == (tenant ?? _tenant));
+        var quota = Assert.Single(await _tenants.ListAsync([], None), quota => quota.TenantId == (tenant ?? _tenant));
         Assert.Equal((tier, status, limits), (quota.Tier, quota.Status, new TenantLimits(quota.DailyLimit, quota.QueuedLimit, quota.RunningLimit, quota.PayloadLimit)));
     }
 }

@@ -14,6 +14,7 @@ public sealed class JobFaultTests(PostgresFixture postgres) : IAsyncLifetime
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
 
     private readonly Guid[] _tenants = [.. Enumerable.Range(0, 5).Select(_ => Guid.NewGuid())];
+    private readonly List<HelperProcess> _started = [];
     private TestDatabase _test = null!;
     private JobQueue _queue = null!;
     private DevBroker _broker = null!;
@@ -29,6 +30,8 @@ public sealed class JobFaultTests(PostgresFixture postgres) : IAsyncLifetime
 
     public async Task DisposeAsync()
     {
+        // Also those of a test that failed.
+        _started.ForEach(process => process.Dispose());
         await _broker.DisposeAsync();
         await _test.DisposeAsync();
     }
@@ -64,7 +67,7 @@ public sealed class JobFaultTests(PostgresFixture postgres) : IAsyncLifetime
         // What the last one had is missed after 15 seconds.
         await Eventually.TrueAsync(async () => await _test.ScalarAsync<long>("SELECT count(*) FROM amp_jobs.job WHERE state IN ('queued', 'running', 'retrying')") == 0, "the end of all jobs", Patience);
         await SentAsync();
-        workers.ForEach(worker => worker.Dispose());
+        workers.ForEach(worker => worker.Kill());
 
         await AssertWholeAsync(submitted);
         Assert.True(await _test.ScalarAsync<long>("SELECT count(*) FROM amp_jobs.job_error WHERE kind = 'LeaseExpired'") > 0, "nobody was killed with a job");
@@ -78,20 +81,25 @@ public sealed class JobFaultTests(PostgresFixture postgres) : IAsyncLifetime
         var submitted = await SubmitAsync(60, new Random(1), milliseconds: 300);
         await Eventually.TrueAsync(async () => await _test.ScalarAsync<long>("SELECT count(*) FROM amp_jobs.job WHERE state = 'running'") > 5, "jobs that run", Patience);
         frozen.Freeze();
-        using var other = Start();
+        var other = Start();
         await other.ReadyAsync();
 
         await Eventually.TrueAsync(async () => await _test.ScalarAsync<long>("SELECT count(*) FROM amp_jobs.job WHERE state IN ('queued', 'running', 'retrying')") == 0, "the end of all jobs", Patience);
         frozen.Thaw();
         await Task.Delay(TimeSpan.FromSeconds(3));
         await SentAsync();
-        frozen.Dispose();
+        frozen.Kill();
 
         await AssertWholeAsync(submitted);
         Assert.True(await _test.ScalarAsync<long>("SELECT count(*) FROM amp_jobs.job_error WHERE kind = 'LeaseExpired'") > 5);
     }
 
-    private HelperProcess Start() => HelperProcess.Start("job-worker", _test.Url, _broker.BootstrapServers);
+    private HelperProcess Start()
+    {
+        var process = HelperProcess.Start("job-worker", _test.Url, _broker.BootstrapServers);
+        _started.Add(process);
+        return process;
+    }
 
     private async Task<List<Guid>> SubmitAsync(int count, Random random, int milliseconds = 60) =>
         [.. (await _queue.SubmitAsync(

@@ -15,12 +15,6 @@ public sealed class OutboxRelayTests(PostgresFixture postgres) : IAsyncLifetime
     private static readonly CancellationToken None = CancellationToken.None;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
     private const string WorkTopic = "job-events";
-    private static readonly string[] Topics =
-    [
-        JobTopics.Enqueued, JobTopics.Started, JobTopics.Completed, JobTopics.Failed, JobTopics.Cancelled, JobTopics.Retried, JobTopics.DeadLettered, JobTopics.Replayed,
-        JobTopics.Purged, JobTopics.QuotaExceeded, JobTopics.QuotaReset,
-    ];
-
     private readonly Guid _worker = Guid.NewGuid();
     private readonly Guid[] _tenants = [.. Enumerable.Range(0, 20).Select(_ => Guid.NewGuid())];
     private TestDatabase _test = null!;
@@ -32,7 +26,7 @@ public sealed class OutboxRelayTests(PostgresFixture postgres) : IAsyncLifetime
         _test = await postgres.CreateAsync();
         _queue = new JobQueue(_test.Database, WorkTopic);
         await _queue.InitializeAsync(autoMigrate: true, None);
-        _broker = await DevBroker.StartAsync(new DevBrokerOptions { Topics = [.. Topics.Append(WorkTopic).Select(topic => new DevBrokerTopic(topic, 4))] });
+        _broker = await DevBroker.StartAsync(new DevBrokerOptions { Topics = [.. JobTopics.Events.Append(WorkTopic).Select(topic => new DevBrokerTopic(topic, 4))] });
     }
 
     public async Task DisposeAsync()
@@ -56,9 +50,9 @@ public sealed class OutboxRelayTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.Equal(written.Keys.Order(StringComparer.Ordinal), read.Select(message => message.Id).Order(StringComparer.Ordinal));
         Assert.All(read, message =>
         {
-            Assert.Equal(written[message.Id], JsonSerializer.Serialize(message.Event));
-            Assert.Equal(message.Event.Text("subject"), message.Key);
-            Assert.Equal(message.Event.Text("type"), message.Topic);
+            Assert.Equal(written[message.Id], JsonSerializer.Serialize(message.Json));
+            Assert.Equal(message.Json.Text("subject"), message.Key);
+            Assert.Equal(message.Json.Text("type"), message.Topic);
             Assert.Equal("application/cloudevents+json", message.ContentType);
         });
         AssertOrder(read);
@@ -184,14 +178,14 @@ public sealed class OutboxRelayTests(PostgresFixture postgres) : IAsyncLifetime
 
         Assert.Equal(1, await _test.ScalarAsync<long>("SELECT count(*) FROM amp_jobs.outbox_dead"));
         Assert.Single(logger.Entries, entry => entry.Event == nameof(Log.ParkedEvent));
-        Assert.Equal(["1", "3"], Read().Select(message => message.Event.Text("tenantseq")).Order(StringComparer.Ordinal));
+        Assert.Equal(["1", "3"], Read().Select(message => message.Json.Text("tenantseq")).Order(StringComparer.Ordinal));
     }
 
     [KafkaFact("postgres")]
     public async Task TopicThatIsMissing_IsWaitedFor_AndHoldsUpItsTenantsOnly()
     {
         await _broker.DisposeAsync();
-        _broker = await DevBroker.StartAsync(new DevBrokerOptions { Topics = [.. Topics.Append(WorkTopic).Where(topic => topic != JobTopics.Cancelled).Select(topic => new DevBrokerTopic(topic, 4))] });
+        _broker = await DevBroker.StartAsync(new DevBrokerOptions { Topics = [.. JobTopics.Events.Append(WorkTopic).Where(topic => topic != JobTopics.Cancelled).Select(topic => new DevBrokerTopic(topic, 4))] });
         var cancelled = (await _queue.SubmitAsync([new JobSubmission(_tenants[0], "job.test", "{}")], None))[0].Id;
         await _queue.CancelAsync([cancelled], "user", "whim", None);
         await _queue.SubmitAsync([new JobSubmission(_tenants[1], "job.test", "{}")], None);
@@ -230,39 +224,15 @@ public sealed class OutboxRelayTests(PostgresFixture postgres) : IAsyncLifetime
             connection, """SELECT event_id, event::text FROM amp_jobs."KafkaOutbox" WHERE tenant_seq IS NOT NULL""", [], r => (r.GetString(0), r.GetString(1)), None), null, None))
         .ToDictionary(row => row.Item1, row => JsonSerializer.Serialize(JsonDocument.Parse(row.Item2).RootElement));
 
-    /// <summary>All messages of all topics, in the order of each partition.</summary>
-    private List<Message> Read()
-    {
-        using var consumer = new ConsumerBuilder<string, byte[]>(new Dictionary<string, string>
-        {
-            ["bootstrap.servers"] = _broker.BootstrapServers, ["group.id"] = "test", ["enable.partition.eof"] = "true", ["auto.offset.reset"] = "earliest",
-        }).Build();
-        TopicPartition[] partitions = [.. Topics.SelectMany(topic => Enumerable.Range(0, 4).Select(partition => new TopicPartition(topic, partition)))];
-        consumer.Assign(partitions.Select(partition => new TopicPartitionOffset(partition, Offset.Beginning)));
-        var messages = new List<Message>();
-        for (var open = partitions.Length; open > 0;)
-        {
-            var read = consumer.Consume(Patience) ?? throw new TimeoutException();
-            if (read.IsPartitionEOF)
-            {
-                open--;
-                continue;
-            }
-
-            messages.Add(new Message(
-                read.Topic, read.Message.Key, Encoding.UTF8.GetString(read.Message.Headers.GetLastBytes("content-type")), JsonDocument.Parse(read.Message.Value).RootElement));
-        }
-
-        return messages;
-    }
+    private List<ToldEvent> Read() => ToldEvent.ReadAll(_broker.BootstrapServers, partitions: 4);
 
     /// <summary>Each tenant's events are there without gap; what came twice came after a fault.</summary>
-    private static void AssertWhole(List<Message> messages)
+    private static void AssertWhole(List<ToldEvent> messages)
     {
         var first = messages.DistinctBy(message => message.Id).ToList();
         foreach (var tenant in first.GroupBy(message => message.Key))
         {
-            var numbers = tenant.Select(message => long.Parse(message.Event.Text("tenantseq"), provider: null)).Order();
+            var numbers = tenant.Select(message => message.Number).Order();
             Assert.Equal(Enumerable.Range(1, tenant.Count()).Select(number => (long)number), numbers);
         }
 
@@ -270,17 +240,12 @@ public sealed class OutboxRelayTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     /// <summary>Within a topic, whose messages of a tenant share a partition, a tenant's events come in their order.</summary>
-    private static void AssertOrder(List<Message> messages)
+    private static void AssertOrder(List<ToldEvent> messages)
     {
         foreach (var partition in messages.GroupBy(message => (message.Topic, message.Key)))
         {
-            var numbers = partition.Select(message => long.Parse(message.Event.Text("tenantseq"), provider: null)).ToList();
+            var numbers = partition.Select(message => message.Number).ToList();
             Assert.Equal(numbers.Order(), numbers);
         }
-    }
-
-    private sealed record Message(string Topic, string Key, string ContentType, JsonElement Event)
-    {
-        public string Id => Event.Text("id");
     }
 }

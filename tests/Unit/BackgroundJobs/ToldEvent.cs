@@ -1,11 +1,12 @@
 using System.Globalization;
+using System.Text;
 using System.Text.Json;
 using Confluent.Kafka;
 
 namespace Amp.BackgroundJobs;
 
 /// <summary>An event as it was read from its topic.</summary>
-internal sealed record ToldEvent(string Topic, int Partition, JsonElement Json)
+internal sealed record ToldEvent(string Topic, int Partition, string Key, string ContentType, JsonElement Json)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
@@ -23,7 +24,7 @@ internal sealed record ToldEvent(string Topic, int Partition, JsonElement Json)
     /// <summary>All messages of all topics of events, in the order of each partition.</summary>
     public static List<ToldEvent> ReadAll(string brokers, int partitions)
     {
-        using var consumer = new ConsumerBuilder<Ignore, byte[]>(new Dictionary<string, string>
+        using var consumer = new ConsumerBuilder<string, byte[]>(new Dictionary<string, string>
         {
             ["bootstrap.servers"] = brokers, ["group.id"] = "test", ["enable.partition.eof"] = "true", ["auto.offset.reset"] = "earliest",
         }).Build();
@@ -39,7 +40,9 @@ internal sealed record ToldEvent(string Topic, int Partition, JsonElement Json)
             }
             else
             {
-                events.Add(new ToldEvent(read.Topic, read.Partition.Value, JsonDocument.Parse(read.Message.Value).RootElement));
+                events.Add(new ToldEvent(
+                    read.Topic, read.Partition.Value, read.Message.Key, Encoding.UTF8.GetString(read.Message.Headers.GetLastBytes("content-type")),
+                    JsonDocument.Parse(read.Message.Value).RootElement));
             }
         }
 
