@@ -87,7 +87,7 @@ internal sealed class ControlFeed : IAsyncDisposable
         {
             try
             {
-                using var consumer = Build();
+                var consumer = Build();
                 try
                 {
                     consumer.Subscribe(ControlMessage.TopicPatterns);
@@ -95,7 +95,7 @@ internal sealed class ControlFeed : IAsyncDisposable
                 }
                 finally
                 {
-                    Try(consumer.Close);
+                    KafkaClients.Leave(consumer);
                 }
             }
             catch (Exception e)

@@ -327,14 +327,13 @@ internal sealed class JobFeed : IAsyncDisposable
         try
         {
             Store();
-            _consumer.Close();
         }
         catch (KafkaException e)
         {
             Note(e.Error);
         }
 
-        _consumer.Dispose();
+        KafkaClients.Leave(_consumer);
     }
 
     private void Note(Error error)

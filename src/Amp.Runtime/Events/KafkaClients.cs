@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Confluent.Kafka;
 
 namespace Amp.Events;
@@ -6,6 +7,8 @@ namespace Amp.Events;
 internal static class KafkaClients
 {
     private const string OAuthBearer = "OAUTHBEARER";
+
+    private static readonly TimeSpan LeavePatience = TimeSpan.FromSeconds(5);
 
     /// <summary>The settings that producer and reader share.</summary>
     /// <exception cref="AmpException"><c>KafkaConfigurationInvalid</c>: settings that are incomplete or unknown.</exception>
@@ -89,6 +92,31 @@ internal static class KafkaClients
             var builder = new AdminClientBuilder(settings).SetLogHandler(static (_, _) => { }).SetErrorHandler(static (_, _) => { });
             return (TokenRefresh(options) is { } refresh ? builder.SetOAuthBearerTokenRefreshHandler((client, _) => refresh(client)) : builder).Build();
         });
+    }
+
+    /// <summary>
+    /// Commits what is stored, leaves the group and ends the consumer. A coordinator that does not answer is waited for a few seconds only;
+    /// librdkafka itself waits for it as long as the group's session lasts, or longer, which then holds up nobody.
+    /// </summary>
+    [SuppressMessage("Usage", "VSTHRD002:Avoid problematic synchronous waits", Justification = "the work is a thread's own and needs no other")]
+    public static void Leave(IConsumer<Ignore, byte[]> consumer)
+    {
+        var leaving = Task.Factory.StartNew(
+            () =>
+            {
+                try
+                {
+                    consumer.Close();
+                }
+                catch (KafkaException)
+                {
+                    // It is closed all the same; what is not committed is read again.
+                }
+
+                consumer.Dispose();
+            },
+            CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        leaving.Wait(LeavePatience);
     }
 
     /// <summary>Whether the error says that no broker could be talked to, rather than that one refused.</summary>

@@ -136,19 +136,7 @@ internal sealed class SyncEventPump : IDisposable
         }
     }
 
-    public void Dispose()
-    {
-        try
-        {
-            _consumer.Close();
-        }
-        catch (KafkaException)
-        {
-            // It is closed all the same.
-        }
-
-        _consumer.Dispose();
-    }
+    public void Dispose() => KafkaClients.Leave(_consumer);
 
     /// <summary>Passes on what was read. Returns whether it was the last of the topic.</summary>
     private bool Settle(ConsumeResult<Ignore, byte[]> read, Action<SyncEventRead> write)

@@ -7,6 +7,7 @@ namespace Amp.Events;
 public class SyncEventReaderTests
 {
     private const string Topic = "amp.worker.events";
+    private const short FetchRequest = 1;
     private static readonly DateTimeOffset Noon = new(2026, 1, 15, 12, 0, 0, TimeSpan.Zero);
 
     [KafkaFact]
@@ -104,8 +105,9 @@ public class SyncEventReaderTests
     public async Task ReadAsync_WhenTheBrokerDiesMidway_SaysSo()
     {
         await using var broker = await DevBroker.StartAsync(new DevBrokerOptions { Topics = [new(Topic, 1)] });
-        // More than the reader takes ahead, and more than one fetch.
+        // More than the reader takes ahead, and more than one fetch; the second one is held up until the broker is down.
         await PublishAsync(broker, [.. Enumerable.Range(0, 20_000).Select(i => ((SyncEvent)EventSamples.Started("blocks", i), Noon))]);
+        broker.FailNext(FetchRequest, [0, .. Enumerable.Repeat((int)ErrorCode.NotLeaderForPartition, 100)]);
         await using var results = Reader(broker)
             .ReadAsync(new() { ConnectTimeout = TimeSpan.FromSeconds(2) }).GetAsyncEnumerator();
         Assert.True(await results.MoveNextAsync());
