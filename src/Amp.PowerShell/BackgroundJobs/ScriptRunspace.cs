@@ -1,27 +1,40 @@
-using System.Collections.Concurrent;
-using System.Collections.ObjectModel;
 using System.Management.Automation;
 using System.Management.Automation.Runspaces;
-using System.Text.Json;
 using Amp.BackgroundJobs;
 
 namespace Amp.PowerShell.BackgroundJobs;
 
 /// <summary>
-/// A runspace with a thread of its own, which runs handlers' script blocks one after the other. A script block becomes a function of the
-/// runspace when it is first run there, so it is compiled once.
+/// A runspace with a thread of its own, which runs handlers' script blocks one after the other. They run in one pipeline, since a pipeline
+/// for each costs several times what a short script block does; it is begun anew after a script block that was stopped, or that left it.
 /// </summary>
 internal sealed class ScriptRunspace : IDisposable
 {
-    private const string DoneVariable = "__amp_done";
+    // A script block's exit, or a break that is in no loop of its own, ends this loop.
+    private const string Loop = """
+        foreach ($__amp in $args[0].Take($ExecutionContext)) {
+            try {
+                $__amp_arguments = $__amp.Arguments
+                $__amp.Read(@(& $__amp.Script $__amp.Job @__amp_arguments))
+                if ($null -ne $__amp.Result) { $__amp.Json = Microsoft.PowerShell.Utility\ConvertTo-Json -InputObject $__amp.Result -Compress -Depth 20 }
+                $__amp.End()
+            } catch { $__amp.Fail($_) }
+        }
+        """;
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
-    private readonly BlockingCollection<Call> _calls = new(boundedCapacity: 1);
-    private readonly HashSet<string> _functions = [];
+    private readonly object _lock = new();
     private readonly Thread _thread;
     private readonly string _module;
     private readonly string _location;
+    private ScriptCall? _next;
+    private bool _isEnding;
+
+    // The runspace's thread's own.
+    private readonly Dictionary<ScriptBlockHandler, ScriptBlock> _scripts = [];
+    private System.Management.Automation.PowerShell? _shell;
+    private ScriptCall? _current;
 
     public ScriptRunspace(string module, string location)
     {
@@ -33,61 +46,130 @@ internal sealed class ScriptRunspace : IDisposable
     /// <summary>Runs a script block for a job; only one at a time.</summary>
     public Task<AmpJobAnswer> RunAsync(ScriptBlockHandler handler, JobContext context, CancellationToken cancellationToken)
     {
-        var call = new Call(handler, context, cancellationToken);
-        _calls.Add(call, CancellationToken.None);
-        return call.Answer.Task;
+        var call = new ScriptCall(handler, context.Job, cancellationToken);
+        lock (_lock)
+        {
+            ObjectDisposedException.ThrowIf(_isEnding, this);
+            _next = call;
+            Monitor.Pulse(_lock);
+        }
+
+        return call.Answer;
     }
 
     /// <summary>Closes it, after what it runs.</summary>
     public void Dispose()
     {
-        if (!_calls.IsAddingCompleted)
+        lock (_lock)
         {
-            _calls.CompleteAdding();
+            _isEnding = true;
+            Monitor.Pulse(_lock);
         }
 
         _thread.Join(Patience);
     }
 
+    /// <summary>The calls that come, each ready to run: what the loop goes through.</summary>
+    public IEnumerable<ScriptCall> Take(EngineIntrinsics engine)
+    {
+        while (Wait(_shell!.Runspace))
+        {
+            var call = Next();
+            if (!TryPrepare(call, engine))
+            {
+                continue;
+            }
+
+            yield return call;
+            _shell!.Streams.ClearStreams();
+            if (!call.IsOver || call.IsStopping)
+            {
+                // It left the loop by a continue, or its stop ends the pipeline at any moment.
+                yield break;
+            }
+        }
+    }
+
     // The runspace's own thread, from here on.
     private void Run()
     {
-        Runspace? runspace = null;
-        System.Management.Automation.PowerShell? shell = null;
-        foreach (var call in _calls.GetConsumingEnumerable())
+        while (Wait())
         {
+            _current = null;
             try
             {
-                runspace ??= Open();
-                shell ??= Shell(runspace);
-                call.Answer.SetResult(Invoke(shell, call));
+                _shell ??= Open();
+                _shell.AddScript(Loop).AddArgument(this).Invoke();
+                _current?.Fail(new AmpException("JobHandlerExited", AmpErrorKind.Internal, "the script block called exit, so nobody knows whether the job is done") { IsTransient = true });
             }
             catch (Exception e)
             {
-                call.Answer.SetException(call.CancellationToken.IsCancellationRequested ? new OperationCanceledException(e.Message, e, call.CancellationToken) : e);
-                if (runspace?.RunspaceStateInfo.State is not RunspaceState.Opened)
-                {
-                    // A script can break its runspace; the next job gets a new one.
-                    (runspace, shell) = (null, null);
-                    _functions.Clear();
-                }
+                // Without a current one, the next one is what it could not even begin.
+                (_current ?? Next()).Fail(e);
+            }
+            finally
+            {
+                Reset();
             }
         }
 
-        shell?.Dispose();
-        runspace?.Dispose();
+        Close();
     }
 
-    private Runspace Open()
+    /// <summary>Waits for a call; false when there will be none, or when the runspace given is closed, as at the end of the shell.</summary>
+    private bool Wait(Runspace? runspace = null)
     {
-        var state = InitialSessionState.CreateDefault();
-        state.ImportPSModule([_module]);
-        state.ThreadOptions = PSThreadOptions.UseCurrentThread;
-        state.Variables.Add(new SessionStateVariableEntry("ErrorActionPreference", ActionPreference.Stop, null));
-        state.Variables.Add(new SessionStateVariableEntry("ProgressPreference", ActionPreference.SilentlyContinue, null));
-        var runspace = RunspaceFactory.CreateRunspace(state);
-        runspace.Open();
-        return runspace;
+        lock (_lock)
+        {
+            while (_next is null && !_isEnding && runspace?.RunspaceStateInfo.State is null or RunspaceState.Opened)
+            {
+                Monitor.Wait(_lock);
+            }
+
+            return _next is not null;
+        }
+    }
+
+    private void Pulse()
+    {
+        lock (_lock)
+        {
+            Monitor.Pulse(_lock);
+        }
+    }
+
+    private ScriptCall Next()
+    {
+        lock (_lock)
+        {
+            (_current, _next) = (_next!, null);
+            return _current;
+        }
+    }
+
+    private bool TryPrepare(ScriptCall call, EngineIntrinsics engine)
+    {
+        try
+        {
+            if (!_scripts.TryGetValue(call.Handler, out var script))
+            {
+                foreach (var (name, value) in call.Handler.Script.Variables)
+                {
+                    engine.SessionState.PSVariable.Set("global:" + name, value);
+                }
+
+                _scripts[call.Handler] = script = engine.InvokeCommand.NewScriptBlock(call.Handler.Script.Text);
+            }
+
+            GoHome(engine.SessionState.Path);
+            call.Begin(script, _shell!);
+            return true;
+        }
+        catch (Exception e)
+        {
+            call.Fail(e);
+            return false;
+        }
     }
 
     /// <summary>Goes where handlers begin, also after one that went elsewhere.</summary>
@@ -102,105 +184,45 @@ internal sealed class ScriptRunspace : IDisposable
         }
     }
 
-    private static System.Management.Automation.PowerShell Shell(Runspace runspace)
+    private System.Management.Automation.PowerShell Open()
     {
+        var state = InitialSessionState.CreateDefault();
+        state.ImportPSModule([_module]);
+        state.ThreadOptions = PSThreadOptions.UseCurrentThread;
+        state.Variables.Add(new SessionStateVariableEntry("ErrorActionPreference", ActionPreference.Stop, null));
+        state.Variables.Add(new SessionStateVariableEntry("ProgressPreference", ActionPreference.SilentlyContinue, null));
         var shell = System.Management.Automation.PowerShell.Create();
-        shell.Runspace = runspace;
+        shell.Runspace = RunspaceFactory.CreateRunspace(state);
+        shell.Runspace.StateChanged += (_, _) => Pulse();
+        shell.Runspace.Open();
         return shell;
     }
 
-    private AmpJobAnswer Invoke(System.Management.Automation.PowerShell shell, Call call)
+    /// <summary>Makes it ready for the next pipeline.</summary>
+    private void Reset()
     {
-        call.CancellationToken.ThrowIfCancellationRequested();
-        Define(shell, call.Handler);
-        var variables = shell.Runspace.SessionStateProxy;
-        variables.SetVariable(DoneVariable, false);
-        GoHome(variables.Path);
-        using var stopping = call.CancellationToken.Register(() => shell.BeginStop(null, null));
-        try
-        {
-            var output = shell.AddCommand(call.Handler.Function + "_run").AddArgument(call.Context.Job).AddArgument(call.Handler.Arguments).Invoke();
-            call.CancellationToken.ThrowIfCancellationRequested();
-            Reset(shell);
-            if (variables.GetVariable(DoneVariable) is not true)
-            {
-                throw new AmpException("JobHandlerExited", AmpErrorKind.Internal, "the script block called exit, so nobody knows whether the job is done") { IsTransient = true };
-            }
-
-            return ToAnswer(shell, output);
-        }
-        catch (RuntimeException e) when (e is not PipelineStoppedException)
-        {
-            throw new AmpException("JobHandlerFailed", AmpErrorKind.Internal, $"{e.ErrorRecord.Exception.Message}{Place(e.ErrorRecord.InvocationInfo, call.Handler)}", e.ErrorRecord.Exception) { IsTransient = true };
-        }
-        finally
-        {
-            Reset(shell);
-        }
-    }
-
-    /// <summary>Where an error is from; nothing where that is not known, as for <c>Write-Error</c>, which tells its caller's caller.</summary>
-    private static string Place(InvocationInfo? at, ScriptBlockHandler handler) =>
-        at is not { ScriptLineNumber: > 0 } || at.Line.Contains(handler.Function, StringComparison.Ordinal) ? ""
-        : string.IsNullOrEmpty(at.ScriptName) ? $" (line {at.ScriptLineNumber} of the script block)"
-        : $" (line {at.ScriptLineNumber} of {Path.GetFileName(at.ScriptName)})";
-
-    private void Define(System.Management.Automation.PowerShell shell, ScriptBlockHandler handler)
-    {
-        if (!_functions.Add(handler.Function))
+        if (_shell is null)
         {
             return;
         }
 
-        foreach (var (name, value) in handler.Script.Variables)
+        _current?.AwaitStop(_shell);
+        if (_shell.Runspace.RunspaceStateInfo.State is not RunspaceState.Opened)
         {
-            shell.Runspace.SessionStateProxy.SetVariable(name, value);
+            // A script can break its runspace; the next job gets a new one.
+            Close();
+            return;
         }
 
-        shell.AddScript($$"""
-            param($Text)
-            Set-Item -LiteralPath 'function:global:{{handler.Function}}' -Value ([scriptblock]::Create($Text))
-            function global:{{handler.Function}}_run { $more = $args[1]; {{handler.Function}} $args[0] @more; $global:{{DoneVariable}} = $true }
-            """).AddArgument(handler.Script.Text).Invoke();
-        Reset(shell);
+        _shell.Commands.Clear();
+        _shell.Streams.ClearStreams();
     }
 
-    private static void Reset(System.Management.Automation.PowerShell shell)
+    private void Close()
     {
-        shell.Commands.Clear();
-        shell.Streams.ClearStreams();
-    }
-
-    /// <summary>An answer that the script block wrote, else what it wrote as the job's result.</summary>
-    private static AmpJobAnswer ToAnswer(System.Management.Automation.PowerShell shell, Collection<PSObject?> output)
-    {
-        var answer = output.LastOrDefault()?.BaseObject as AmpJobAnswer;
-        object? result = answer is not null ? answer.Result : output.Count switch
-        {
-            0 => null,
-            1 => Bare(output.First()),
-            _ => output.Select(Bare).ToArray(),
-        };
-        if (answer is not null and not { Kind: AmpJobAnswerKind.Complete })
-        {
-            return answer;
-        }
-
-        if (result is null)
-        {
-            return AmpJobAnswer.Complete();
-        }
-
-        var json = shell.AddCommand("ConvertTo-Json").AddParameter("InputObject", result).AddParameter("Compress").AddParameter("Depth", 20).Invoke<string>()[0];
-        using var document = JsonDocument.Parse(json);
-        return AmpJobAnswer.Complete(document.RootElement.Clone());
-    }
-
-    /// <summary>A text, number or the like without what PowerShell adds to it, which JSON would show.</summary>
-    private static object? Bare(PSObject? value) => value?.BaseObject is ValueType or string ? value.BaseObject : value;
-
-    private sealed record Call(ScriptBlockHandler Handler, JobContext Context, CancellationToken CancellationToken)
-    {
-        public TaskCompletionSource<AmpJobAnswer> Answer { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        _shell?.Runspace.Dispose();
+        _shell?.Dispose();
+        _shell = null;
+        _scripts.Clear();
     }
 }

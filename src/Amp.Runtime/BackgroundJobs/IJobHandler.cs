@@ -14,6 +14,12 @@ public interface IJobHandler
     Task<AmpJobAnswer> HandleAsync(JobContext context, CancellationToken cancellationToken);
 }
 
+/// <summary>
+/// A handler that works on threads of its own: it returns at once, and so is called without a detour over the thread pool. The worker may
+/// go on, and call it again, on the thread that completes the task.
+/// </summary>
+public interface IThreadedJobHandler : IJobHandler;
+
 /// <summary>A job in the hands of a handler.</summary>
 public sealed class JobContext
 {

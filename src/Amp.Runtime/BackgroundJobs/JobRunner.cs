@@ -34,7 +34,10 @@ internal sealed class JobRunner(JobQueue queue, JobHandlers handlers, JobTally t
         AttemptEnd? end;
         try
         {
-            var answer = await AwaitAsync(Task.Run(() => entry.Handler.HandleAsync(context, stop.Token), CancellationToken.None), job, stop.Token);
+            var handling = entry.Handler is IThreadedJobHandler
+                ? entry.Handler.HandleAsync(context, stop.Token)
+                : Task.Run(() => entry.Handler.HandleAsync(context, stop.Token), CancellationToken.None);
+            var answer = await AwaitAsync(handling, job, stop.Token);
             end = context.IsCompleted ? null : FromAnswer(answer);
         }
         catch (Exception) when (context.IsCompleted)

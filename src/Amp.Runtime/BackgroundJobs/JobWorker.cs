@@ -102,7 +102,9 @@ internal sealed class JobWorker : IAsyncDisposable
         }
 
         _claimed.Writer.TryComplete();
-        await Task.WhenAll(_runners);
+
+        // The last job may have ended on its handler's thread, which must not be kept.
+        await Task.WhenAll(_runners).ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         _isEnding = true;
         Wake();
         await _loop;
