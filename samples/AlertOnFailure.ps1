@@ -1,4 +1,5 @@
 #Requires -Version 7.6 -Modules Amp
+
 <#
 .SYNOPSIS
     Tells a web hook which tables failed since the last run: for a scheduled task, every few minutes.
@@ -8,7 +9,7 @@
 
     Exit codes: 0 nothing failed, 1 something failed and was told, 2 the run broke off.
 .PARAMETER WebHook
-    Where to post {"text": "…"}, as chat services take it.
+    Where to post {"text": "what failed"}, as chat services take it.
 .PARAMETER ConfigPath
     The configuration file; what AMP_CONFIG or the folder .amp says when left out.
 .PARAMETER Group

@@ -1,4 +1,5 @@
 #Requires -Version 7.6 -Modules Amp
+
 <#
 .SYNOPSIS
     Says how large the tables are, how fast they grow, and how many days the disk will last.

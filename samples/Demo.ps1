@@ -1,4 +1,5 @@
 #Requires -Version 7.6 -Modules Amp
+
 <#
 .SYNOPSIS
     Amp end to end on this machine: a chain, a broker, a database and a worker; blocks become Parquet and events.

@@ -1,4 +1,5 @@
 #Requires -Version 7.6 -Modules Amp
+
 <#
 .SYNOPSIS
     Looks at the workers of a deployment: what operators do with "ampctl worker", in PowerShell.

@@ -1,4 +1,5 @@
 #Requires -Version 7.6 -Modules Amp
+
 <#
 .SYNOPSIS
     The worker server of background jobs: sends the e-mails of campaigns, recalculates positions, delivers rewards, until it is told to stop.

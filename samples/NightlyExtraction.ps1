@@ -1,4 +1,5 @@
 #Requires -Version 7.6 -Modules Amp
+
 <#
 .SYNOPSIS
     Extracts datasets up to the present head and tests their files: for a scheduled task, once a night.

@@ -1,4 +1,5 @@
 #Requires -Version 7.6
+
 <#
 .SYNOPSIS
     Runs the Pester tests of the module, installed from its package, in a PowerShell of their own.
@@ -31,7 +32,7 @@ if (-not $InChild) {
     $built = Get-Item (Join-Path $PSScriptRoot ../../artifacts/module/Amp/Amp.psd1) -ErrorAction Ignore
     $package = Get-ChildItem (Join-Path $PSScriptRoot ../../artifacts/package) -Filter *.nupkg -ErrorAction Ignore | Sort-Object LastWriteTime -Bottom 1
     if ($built.LastWriteTime -ge $package.LastWriteTime) { throw "There is no package of the module as it was last built: run ./build.sh package (or ./build.ps1 package)." }
-    $folder = (New-Item (Join-Path ([IO.Path]::GetTempPath()) "amp-pester-$([guid]::NewGuid().ToString('n'))" Amp) -ItemType Directory).FullName
+    $folder = (New-Item (Join-Path ([IO.Path]::GetTempPath()) "amp-pester-$([guid]::NewGuid().ToString('n'))/Amp") -ItemType Directory).FullName
     try {
         [IO.Compression.ZipFile]::ExtractToDirectory($package.FullName, $folder)
         foreach ($packaging in '_rels', 'package', '[Content_Types].xml', 'Amp.nuspec') { Remove-Item -LiteralPath (Join-Path $folder $packaging) -Recurse }

@@ -1,7 +1,7 @@
 # What the test files share. Dot-source it in BeforeAll.
 
 # The module that Invoke-Suite.ps1 installed from the package; without it, the one that was built.
-$ModulePath = $env:AMP_TEST_MODULE ?? (Join-Path (Resolve-Path "$PSScriptRoot/../..") artifacts module Amp Amp.psd1)
+$ModulePath = $env:AMP_TEST_MODULE ?? (Resolve-Path "$PSScriptRoot/../../artifacts/module/Amp/Amp.psd1").Path
 $modules = Split-Path (Split-Path $ModulePath)
 if ($modules -notin $env:PSModulePath.Split([IO.Path]::PathSeparator)) { $env:PSModulePath = $modules + [IO.Path]::PathSeparator + $env:PSModulePath }
 Import-Module $ModulePath
