@@ -78,9 +78,9 @@ Describe 'The scripts of the repository' {
 
     It 'please PSScriptAnalyzer<because>' -Skip:($null -eq $analyzer) -ForEach @{ because = $analyzer ? '' : ' (needs the module PSScriptAnalyzer)' } {
         # In tests, Pester's blocks share variables that the analyzer takes for unused, handlers need not look at their job, helpers are
-        # no cmdlets, and the passwords are no secrets. Manifests are tested as they are packed.
+        # no cmdlets, positions are tested too, and the passwords are no secrets. Manifests are tested as they are packed.
         $inTests = 'PSUseDeclaredVarsMoreThanAssignments', 'PSReviewUnusedParameter', 'PSUseShouldProcessForStateChangingFunctions',
-            'PSAvoidUsingConvertToSecureStringWithPlainText', 'PSUseBOMForUnicodeEncodedFile'
+            'PSAvoidUsingConvertToSecureStringWithPlainText', 'PSUseBOMForUnicodeEncodedFile', 'PSAvoidUsingPositionalParameters'
         $scripts = $scripts | Where-Object Name -notlike *.psd1
         Assert-Clean {
             Invoke-ScriptAnalyzer $_.Path -ExcludeRule ($_.Name -like 'tests/*' ? $inTests : @()) | ForEach-Object { "$($_.Line): $($_.RuleName): $($_.Message)" }
