@@ -115,7 +115,7 @@ Describe 'In a poor environment' {
 
     It 'runs a worker of its own without HOME and TMPDIR and with LANG=C' -Skip:$IsWindows {
         $path = Join-Path $deployment.Path poor
-        Invoke-WithEnvironment @{ HOME = $null; TMPDIR = $null; LANG = 'C'; LC_ALL = 'C'; USER = $null; SHELL = $null; TERM = $null } {
+        Invoke-WithEnvironment @{ HOME = $null; TMPDIR = $null; LANG = 'C'; LC_ALL = 'C'; TERM = $null; AMP_CONFIG_ADMIN_API_ADDR = "127.0.0.1:$(Get-FreePort)" } {
             Invoke-ChildShell "
                 Import-Module '$ModulePath'
                 (Start-AmpWorker worker-02 -Solo -AmpDir '$path').NodeId
