@@ -35,7 +35,7 @@ if (-not $InChild) {
     $folder = (New-Item (Join-Path ([IO.Path]::GetTempPath()) "amp-pester-$([guid]::NewGuid().ToString('n'))/Amp") -ItemType Directory).FullName
     try {
         [IO.Compression.ZipFile]::ExtractToDirectory($package.FullName, $folder)
-        foreach ($packaging in '_rels', 'package', '[Content_Types].xml', 'Amp.nuspec') { Remove-Item -LiteralPath (Join-Path $folder $packaging) -Recurse }
+        foreach ($packaging in '_rels', 'package', '[Content_Types].xml', 'Amp.nuspec') { Remove-Item -LiteralPath (Join-Path $folder $packaging) -Recurse -Force }
         $env:AMP_TEST_MODULE = Join-Path $folder Amp.psd1
         $files = $Name ? @('-Name', ($Name -join ',')) : @()
         & (Get-Process -Id $PID).Path -NoProfile -NonInteractive -File $PSCommandPath @files -Detailed:$Detailed -InChild
