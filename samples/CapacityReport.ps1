@@ -17,7 +17,7 @@
 .EXAMPLE
     ./CapacityReport.ps1 | Format-Table
 .EXAMPLE
-    pwsh -Command "& ./CapacityReport.ps1 /etc/amp/amp.toml -WarnDays 30 | Export-Csv capacity.csv; exit $LASTEXITCODE"
+    pwsh -Command '& ./CapacityReport.ps1 /etc/amp/amp.toml -WarnDays 30 | Export-Csv capacity.csv; exit $LASTEXITCODE'
 #>
 [CmdletBinding()]
 param(

@@ -42,13 +42,15 @@ $jobs | Get-AmpJob | Where-Object IsTerminal -eq $false | Stop-AmpJob
 
 $report = foreach ($name in $Dataset) {
     $job = $jobs | Where-Object Dataset -eq ($name -replace '@.*') | Get-AmpJob
+    # A dataset keeps its job: what counts is when it was last scheduled.
+    $scheduled = $job | Get-AmpJobEvent | Where-Object Status -eq Scheduled | Select-Object -Last 1
     $tables = @(Get-AmpTable ($name -replace '@.*') -ErrorAction Ignore)
     [pscustomobject]@{
         Dataset  = $name
         JobId    = $job.JobId
         Status   = $job.Status ?? 'NotStarted'
         Block    = @($tables.CurrentBlock | Sort-Object)[0]
-        Duration = $job ? $job.UpdatedAt - $job.CreatedAt : $null
+        Duration = $job ? $job.UpdatedAt - $scheduled.CreatedAt : $null
         Problems = @($tables | Test-AmpTable | ForEach-Object Problems)
     }
 }

@@ -74,6 +74,10 @@ Describe 'samples/NightlyExtraction.ps1' {
         $report = & $samples/NightlyExtraction.ps1 demo/wrong, demo/nothing, demo/devnet 2>$null
         $LASTEXITCODE | Should -Be 1
         $report.Status | Should -Be Fatal, NotStarted, Completed
+        # The third had a job before; what counts is this run.
+        $events = Get-AmpJobEvent $report[2].JobId
+        $report[2].Duration | Should -Be ((Get-AmpJob $report[2].JobId).UpdatedAt - ($events | Where-Object Status -eq Scheduled)[-1].CreatedAt)
+        @($events | Where-Object Status -eq Scheduled).Count | Should -Be 2
         $report[1].Duration | Should -BeNullOrEmpty
     }
 
