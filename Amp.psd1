@@ -30,8 +30,9 @@
     )
     PrivateData          = @{
         PSData = @{
-            Tags       = @('blockchain', 'ethereum', 'evm', 'parquet', 'kafka', 'postgresql', 'etl', 'PSEdition_Core', 'Linux', 'MacOS', 'Windows')
-            License    = 'MIT'
+            Tags         = @('blockchain', 'ethereum', 'evm', 'parquet', 'kafka', 'postgresql', 'etl', 'PSEdition_Core', 'Linux', 'MacOS', 'Windows')
+            License      = 'MIT'
+            ReleaseNotes = '{from CHANGELOG.md by the build}'
         }
     }
 }

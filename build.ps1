@@ -29,15 +29,24 @@ function Build {
     dotnet publish src/Amp.Daemon --configuration Release --output artifacts/ampd
 }
 
+function Package {
+    Build
+    if (Test-Path artifacts/package) { Remove-Item artifacts/package -Recurse }
+    dotnet pack src/Amp.PowerShell --configuration Release --no-build
+    $package = Get-Item artifacts/package/*.nupkg
+    $size = (Get-ChildItem artifacts/module -Recurse | Measure-Object Length -Sum).Sum
+    'packed the module ({0:n0} MB) as artifacts/package/{1} ({2:n0} MB)' -f ($size / 1MB), $package.Name, ($package.Length / 1MB)
+}
+
 switch ($Task) {
     'build' { Build }
-    'demo' { Build; pwsh -NoProfile -NonInteractive -File samples/Demo.ps1 }
+    'demo' { Build; $env:PSModulePath = "$PSScriptRoot/artifacts/module;$env:PSModulePath"; pwsh -NoProfile -NonInteractive -File samples/Demo.ps1 }
     'test' {
-        Build
+        Package
         if (Get-Command npm -ErrorAction Ignore) { npm --prefix tests/tools install --no-package-lock --no-audit --no-fund }
         dotnet test tests/Unit --configuration Release
         pwsh -NoProfile -NonInteractive -File tests/Pester/Invoke-Suite.ps1
     }
-    'package' { Build; dotnet pack src/Amp.PowerShell --configuration Release --no-build }
+    'package' { Package }
     'clean' { if (Test-Path artifacts) { Remove-Item artifacts -Recurse } }
 }

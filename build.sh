@@ -5,7 +5,7 @@
 #   ./build.sh demo       build, then extract 1,000 blocks in solo mode and show what came out
 #   ./build.sh test       build, then run every test that this machine can run
 #   ./build.sh build      build only: the module in artifacts/module/Amp, ampd in artifacts/ampd
-#   ./build.sh package    build, then pack the module as artifacts/package/Amp.<version>.nupkg
+#   ./build.sh package    build, then pack the module as artifacts/package/Amp.<version>.nupkg, for a PowerShell gallery
 #   ./build.sh clean      remove artifacts
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -78,10 +78,20 @@ build() {
     say "built the module in artifacts/module/Amp and ampd in artifacts/ampd"
 }
 
+package() {
+    build
+    rm -rf "$artifacts/package"
+    quietly pack dotnet pack src/Amp.PowerShell --configuration Release --no-build
+    local package
+    package=$(ls "$artifacts"/package/*.nupkg)
+    say "packed the module ($(du -sh "$module" | cut -f1)) as artifacts/package/$(basename "$package") ($(du -sh "$package" | cut -f1))"
+}
+
 demo() {
     build
     need_postgres
     if have pwsh; then
+        export PSModulePath=$artifacts/module${PSModulePath:+:$PSModulePath}
         exec pwsh -NoProfile -NonInteractive -File samples/Demo.ps1
     fi
     exec "$ampd" demo
@@ -93,7 +103,7 @@ skips() {
 }
 
 run_tests() {
-    build
+    package
     need_postgres
     need_test_tools
     local log=$artifacts/log/test.log failed=0
@@ -130,7 +140,7 @@ case ${1:-} in
     demo) demo ;;
     test) run_tests ;;
     build) build ;;
-    package) build && quietly pack dotnet pack src/Amp.PowerShell --configuration Release --no-build && ls -l "$artifacts"/package/*.nupkg ;;
+    package) package ;;
     clean) rm -rf "$artifacts" ;;
     *) sed -n '2,10s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 2 ;;
 esac

@@ -1,4 +1,5 @@
-#Requires -Version 7.6
+#Requires -Version 7.6 -Modules Amp
+
 <#
 .SYNOPSIS
     Amp end to end on this machine: a chain, a broker, a database and a worker; blocks become Parquet and events.
@@ -20,9 +21,8 @@ param(
 )
 
 $ErrorActionPreference = 'Stop'
-function Write-Step([string] $Text) { Write-Host "`n== $Text" -ForegroundColor Cyan }
+function Write-Step([string] $Text) { "`n$($PSStyle.Foreground.Cyan)== $Text$($PSStyle.Reset)" }
 
-Import-Module (Join-Path $PSScriptRoot '../artifacts/module/Amp/Amp.psd1')
 if (Test-Path $Path) { Remove-Item $Path -Recurse -Force }
 $Path = (New-Item $Path -ItemType Directory).FullName
 $started = Get-Date

@@ -1,4 +1,5 @@
-#Requires -Version 7.6
+#Requires -Version 7.6 -Modules Amp
+
 <#
 .SYNOPSIS
     Enqueues the jobs of a campaign: e-mails, the recalculation of positions, the delivery of a reward; and looks at what becomes of them.
@@ -24,7 +25,6 @@ param(
     [guid] $TenantId = $CampaignId
 )
 
-Import-Module (Join-Path $PSScriptRoot ../artifacts/module/Amp)
 $ErrorActionPreference = 'Stop'
 $null = Connect-Amp $ConfigPath
 

@@ -1,4 +1,5 @@
-#Requires -Version 7.6
+#Requires -Version 7.6 -Modules Amp
+
 <#
 .SYNOPSIS
     Looks at the workers of a deployment: what operators do with "ampctl worker", in PowerShell.
@@ -10,7 +11,6 @@
 [CmdletBinding()]
 param([Parameter(Mandatory)][string] $NodeId)
 
-Import-Module (Join-Path $PSScriptRoot ../artifacts/module/Amp)
 $ErrorActionPreference = 'Stop'
 
 "== All workers"

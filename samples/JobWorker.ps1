@@ -1,4 +1,5 @@
-#Requires -Version 7.6
+#Requires -Version 7.6 -Modules Amp
+
 <#
 .SYNOPSIS
     The worker server of background jobs: sends the e-mails of campaigns, recalculates positions, delivers rewards, until it is told to stop.
@@ -13,7 +14,6 @@
 [CmdletBinding()]
 param([Parameter(Mandatory)][string] $ConfigPath)
 
-Import-Module (Join-Path $PSScriptRoot ../artifacts/module/Amp)
 $ErrorActionPreference = 'Stop'
 
 # A job of your own goes beside those that are built in.

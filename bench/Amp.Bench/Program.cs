@@ -10,5 +10,6 @@ var root = new RootCommand("Measures Amp on this machine. Each benchmark prints 
     NotifyBenchmark.Create(),
     EventsBenchmark.Create(),
     JobsBenchmark.Create(),
+    ImportBenchmark.Create(),
 };
 return await root.Parse(args).InvokeAsync();

@@ -1,8 +1,10 @@
 #Requires -Version 7.6
+
 <#
 .SYNOPSIS
-    Runs the Pester tests of the module as it was built, in a PowerShell of their own.
+    Runs the Pester tests of the module, installed from its package, in a PowerShell of their own.
 .DESCRIPTION
+    Expands the package into a temporary folder first, as a gallery's client does, so that the tests see what users get.
     Writes "passed failed skipped" to artifacts/TestResults/pester.txt, names each skipped test with its reason, and
     ends with 1 when a test failed.
 .PARAMETER Name
@@ -27,8 +29,21 @@ $results = Join-Path $PSScriptRoot '../../artifacts/TestResults'
 if (-not $InChild) {
     # A loaded assembly cannot be built anew, and what the caller's profile loaded must not matter.
     Remove-Item (Join-Path $results pester.txt) -ErrorAction Ignore
-    $files = $Name ? @('-Name', ($Name -join ',')) : @()
-    & (Get-Process -Id $PID).Path -NoProfile -NonInteractive -File $PSCommandPath @files -Detailed:$Detailed -InChild
+    $built = Get-Item (Join-Path $PSScriptRoot ../../artifacts/module/Amp/Amp.psd1) -ErrorAction Ignore
+    $package = Get-ChildItem (Join-Path $PSScriptRoot ../../artifacts/package) -Filter *.nupkg -ErrorAction Ignore | Sort-Object LastWriteTime -Bottom 1
+    if ($built.LastWriteTime -ge $package.LastWriteTime) { throw "There is no package of the module as it was last built: run ./build.sh package (or ./build.ps1 package)." }
+    $folder = (New-Item (Join-Path ([IO.Path]::GetTempPath()) "amp-pester-$([guid]::NewGuid().ToString('n'))/Amp") -ItemType Directory).FullName
+    try {
+        [IO.Compression.ZipFile]::ExtractToDirectory($package.FullName, $folder)
+        foreach ($packaging in '_rels', 'package', '[Content_Types].xml', 'Amp.nuspec') { Remove-Item -LiteralPath (Join-Path $folder $packaging) -Recurse -Force }
+        $env:AMP_TEST_MODULE = Join-Path $folder Amp.psd1
+        $files = $Name ? @('-Name', ($Name -join ',')) : @()
+        & (Get-Process -Id $PID).Path -NoProfile -NonInteractive -File $PSCommandPath @files -Detailed:$Detailed -InChild
+    }
+    finally {
+        Remove-Item Env:AMP_TEST_MODULE -ErrorAction Ignore
+        Remove-Item (Split-Path $folder) -Recurse -Force
+    }
     exit $LASTEXITCODE
 }
 

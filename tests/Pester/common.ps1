@@ -1,6 +1,9 @@
 # What the test files share. Dot-source it in BeforeAll.
 
-$ModulePath = Join-Path $PSScriptRoot '../../artifacts/module/Amp/Amp.psd1'
+# The module that Invoke-Suite.ps1 installed from the package; without it, the one that was built.
+$ModulePath = $env:AMP_TEST_MODULE ?? (Resolve-Path "$PSScriptRoot/../../artifacts/module/Amp/Amp.psd1").Path
+$modules = Split-Path (Split-Path $ModulePath)
+if ($modules -notin $env:PSModulePath.Split([IO.Path]::PathSeparator)) { $env:PSModulePath = $modules + [IO.Path]::PathSeparator + $env:PSModulePath }
 Import-Module $ModulePath
 
 # Waits for a condition; tests never sleep for a fixed time.

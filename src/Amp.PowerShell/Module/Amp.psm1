@@ -1,7 +1,8 @@
 # Loads Amp.Contracts.dll, which opens a load context of its own for the cmdlets and everything they need.
 $isReload = $null -ne ('Amp.ModuleLoadContext' -as [type])
 if (-not $isReload) {
-    Add-Type -LiteralPath (Join-Path $PSScriptRoot 'Amp.Contracts.dll')
+    # Not by Add-Type: it is in a module that takes longer to import than all of this one.
+    $null = [System.Reflection.Assembly]::LoadFrom("$PSScriptRoot/Amp.Contracts.dll")
 }
 
 $assembly = [Amp.ModuleLoadContext]::LoadModule()
