@@ -91,7 +91,7 @@ public sealed class TableRowTests(PostgresFixture postgres) : IAsyncLifetime
 
         var count = (int)(files[0].EndBlock - files[0].StartBlock) + 1;
         var rows = await ReadAsync("blocks", new RowSelection { First = count });
-        Assert.Equal(Enumerable.Range(0, count).Select(number => (ulong)number), rows.Select(row => row.Values[1]));
+        Assert.Equal(Enumerable.Range(0, count).Select(number => (ulong)number), rows.Select(row => (ulong)row.Values[1]!));
 
         var error = await Assert.ThrowsAsync<AmpException>(() => ReadAsync("blocks", new RowSelection { First = count + 1 }));
         Assert.Equal("ParquetFileInvalid", error.ErrorCode);
@@ -117,8 +117,7 @@ public sealed class TableRowTests(PostgresFixture postgres) : IAsyncLifetime
     {
         await using var chain = await DevChain.StartAsync(new DevChainOptions { BlockCount = 60 });
         await using var deployment = await ExtractAsync("test/reorg", "devnet", chain, 0, 59, ("writer.bytes", "2000"));
-        await chain.ReorgAsync(20);
-        await chain.ExtendAsync(20);
+        await chain.ReorganizeAsync(depth: 20, replacements: 40);
         await using (await deployment.StartWorkerAsync())
         {
             await deployment.CompleteJobAsync("test/reorg", 79);
@@ -127,7 +126,7 @@ public sealed class TableRowTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.Contains(await deployment.FilesAsync("test/reorg", "blocks"), file => !file.IsCanonical);
         var rows = await deployment.Deployment.Tables.ReadRowsAsync(await deployment.TableAsync("test/reorg", "blocks"), new RowSelection(), CancellationToken.None).ToListAsync();
 
-        Assert.Equal(Enumerable.Range(0, 80).Select(number => (ulong)number), rows.Select(row => row.Values[1]));
+        Assert.Equal(Enumerable.Range(0, 80).Select(number => (ulong)number), rows.Select(row => (ulong)row.Values[1]!));
         using var client = new RpcClient(chain.Url);
         foreach (var row in rows)
         {
