@@ -233,7 +233,7 @@ public sealed class GetAmpTableRowCommand : AmpDeploymentCmdlet
 
     private static PSObject Convert(TableRow row)
     {
-        var result = new PSObject(row.Columns.Count);
+        var result = new PSObject();
         for (var i = 0; i < row.Columns.Count; i++)
         {
             result.Properties.Add(new PSNoteProperty(row.Columns[i], Convert(row.Values[i])), preValidated: true);

@@ -151,9 +151,9 @@ public sealed class TableRowTests(PostgresFixture postgres) : IAsyncLifetime
 
         Assert.Null(Missing("0..149"));
         Assert.Null(Missing("100.."));
-        Assert.Equal($"{Dataset} blocks has blocks 0 to 149, and not 150.", Missing("150"));
-        Assert.Equal($"{Dataset} blocks has blocks 0 to 149, and not 150...", Missing("150.."));
-        Assert.Equal($"{Dataset} blocks has blocks 0 to 149, and not 150..200.", Missing("100..200"));
+        Assert.Equal($"In {Dataset} blocks there are blocks 0 to 149, and not 150.", Missing("150"));
+        Assert.Equal($"In {Dataset} blocks there are blocks 0 to 149, and not 150...", Missing("150.."));
+        Assert.Equal($"In {Dataset} blocks there are blocks 0 to 149, and not 150..200.", Missing("100..200"));
 
         string? Missing(string range) => new RowSelection { Blocks = [new(range)] }.FindMissing(table)?.Message;
     }

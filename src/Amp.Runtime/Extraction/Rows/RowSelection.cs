@@ -51,7 +51,7 @@ public sealed record RowSelection
         string what, string target, IReadOnlyList<AmpBlockRange> missing, ulong? start, ulong? end, string action) =>
         new(
             "BlockNotFound", AmpErrorKind.NotFound,
-            $"{what} has {(start is null ? "no blocks" : $"blocks {start} to {end}")}, and not {string.Join(", ", missing.Take(3))}{(missing.Count > 3 ? " …" : "")}.")
+            $"In {what} there are {(start is null ? "no blocks" : $"blocks {start} to {end}")}, and not {string.Join(", ", missing.Take(3))}{(missing.Count > 3 ? " and others" : "")}.")
         {
             Target = target,
             RecommendedAction = action,
