@@ -45,9 +45,12 @@ public readonly record struct AmpBlockRange
         ArgumentNullException.ThrowIfNull(text);
         var dots = text.IndexOf(Dots, StringComparison.Ordinal);
         var (start, end) = dots < 0 ? (text, text) : (text[..dots], text[(dots + Dots.Length)..]);
-        this = start.Length + end.Length > 0
-            ? new AmpBlockRange(start.Length > 0 ? Number(start, text) : 0, end.Length > 0 ? Number(end, text) : ulong.MaxValue)
-            : throw NotARange(text);
+        Start = start.Length > 0 ? Number(start, text) : 0;
+        End = end.Length > 0 ? Number(end, text) : ulong.MaxValue;
+        if (start.Length + end.Length == 0 || End < Start)
+        {
+            throw NotARange(text);
+        }
     }
 
     /// <summary>First block.</summary>

@@ -109,7 +109,7 @@ Describe 'Get-AmpTableRow' {
         $row.PSObject.Properties.Name | Should -Be block_num, tx_index, tx_hash, value
         $row.PSTypeNames[0] | Should -Be Amp.TableRow
         Get-AmpTableRow demo/devnet blocks -Column nothing* | Should -BeNullOrEmpty
-        (Get-AmpTableRow demo/devnet logs -Column address -Block 70).address.Count | Should -Be @(Get-AmpTableRow demo/devnet logs -Block 70).Count
+        @(Get-AmpTableRow demo/devnet logs -Column data -Block 70).data | Should -Be (Get-AmpTableRow demo/devnet logs -Block 70).data
     }
 
     It 'chooses the end, and all' {
@@ -148,6 +148,8 @@ Describe 'Get-AmpTableRow' {
         try {
             Assert-CommandError { Get-AmpTableRow demo/devnet blocks -All } -Id AmpStorageFileMissing -Category ObjectNotFound -Target $files[2].FullName
             Assert-CommandError { $files[2] | Get-AmpTableRow } -Id AmpStorageFileMissing -Category ObjectNotFound -Target $files[2].FullName
+            (Get-CommandError { $files[2] | Get-AmpTableRow }).ErrorDetails.RecommendedAction | Should -BeLike '*Repair-AmpTable demo/devnet blocks*'
+            Assert-CommandError { Get-AmpTableRow -LiteralPath $files[2].FullName } -Id AmpStorageFileMissing -Category ObjectNotFound -Target $files[2].FullName
         }
         finally {
             Move-Item "$($files[2].FullName).away" $files[2].FullName

@@ -107,10 +107,10 @@ public sealed class GetAmpTableRowCommand : AmpDeploymentCmdlet
                 ReadTables();
                 break;
             case ByFile:
-                ReadFiles([.. InputObject.Select(file => (file.FullName, (AmpBlockRange?)new AmpBlockRange(file.StartBlock, file.EndBlock)))]);
+                ReadFiles([.. InputObject.Select(file => (file.FullName, (AmpFile?)file))]);
                 break;
             default:
-                ReadFiles([.. ResolvePaths().Select(path => (path, (AmpBlockRange?)null))]);
+                ReadFiles([.. ResolvePaths().Select(path => (path, (AmpFile?)null))]);
                 break;
         }
     }
@@ -120,7 +120,7 @@ public sealed class GetAmpTableRowCommand : AmpDeploymentCmdlet
     {
         if (!_hasBlocks && _otherBlocks is { } blocks)
         {
-            var files = _filesWithoutBlocks is [var one] ? one : $"{_filesWithoutBlocks.Count} files from {_filesWithoutBlocks[0]} on";
+            var files = _filesWithoutBlocks is [var one] ? one : $"the {_filesWithoutBlocks.Count} files from {_filesWithoutBlocks[0]} on";
             WriteError(AmpErrors.From(Select().NotInFiles(files, blocks.Start, blocks.End)));
         }
     }
@@ -164,16 +164,18 @@ public sealed class GetAmpTableRowCommand : AmpDeploymentCmdlet
         });
     }
 
-    private void ReadFiles((string Path, AmpBlockRange? Blocks)[] files)
+    private void ReadFiles((string Path, AmpFile? File)[] files)
     {
         var selection = Select();
         Run(async (pipeline, cancellationToken) =>
         {
-            foreach (var (path, known) in files)
+            foreach (var (path, file) in files)
             {
                 try
                 {
-                    var blocks = known ?? (selection.Blocks.Count == 0 ? null : await SegmentRows.FindBlocksAsync(path, cancellationToken));
+                    var blocks = file is not null ? new AmpBlockRange(file.StartBlock, file.EndBlock)
+                        : selection.Blocks.Count > 0 ? await SegmentRows.FindBlocksAsync(path, cancellationToken)
+                        : null;
                     if (blocks is { } range && !selection.MayBeIn(range.Start, range.End))
                     {
                         _filesWithoutBlocks.Add(path);
@@ -190,7 +192,10 @@ public sealed class GetAmpTableRowCommand : AmpDeploymentCmdlet
                 }
 
                 _hasBlocks = true;
-                await WriteAsync(SegmentRows.ReadAsync([path], selection, cancellationToken), path, pipeline);
+                var rows = file is null
+                    ? SegmentRows.ReadAsync([path], selection, cancellationToken)
+                    : SegmentRows.ReadAsync(file.Dataset, file.Table, [path], selection, cancellationToken);
+                await WriteAsync(rows, path, pipeline);
             }
         });
     }

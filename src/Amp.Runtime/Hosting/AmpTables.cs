@@ -66,17 +66,16 @@ public sealed class AmpTables
     /// <param name="table">The table, as <see cref="IAmpClient.GetTablesAsync"/> gave it.</param>
     /// <param name="selection">Which rows and columns.</param>
     /// <param name="cancellationToken">Stops the reading.</param>
-    /// <exception cref="AmpException">As for <see cref="SegmentRows.ReadAsync"/>.</exception>
+    /// <exception cref="AmpException">As for <see cref="SegmentRows"/>.</exception>
     public async IAsyncEnumerable<TableRow> ReadRowsAsync(
         AmpTable table, RowSelection selection, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var paths = await GetFilesAsync(table, cancellationToken)
             .Where(file => file.IsCanonical && selection.MayBeIn(file.StartBlock, file.EndBlock))
             .Select(file => file.FullName).ToListAsync(cancellationToken);
-        await using var rows = SegmentRows.ReadAsync(paths, selection, cancellationToken).GetAsyncEnumerator(cancellationToken);
-        while (await MoveNextAsync(rows, table))
+        await foreach (var row in SegmentRows.ReadAsync(table.Dataset, table.Table, paths, selection, cancellationToken))
         {
-            yield return rows.Current;
+            yield return row;
         }
     }
 
@@ -178,22 +177,6 @@ public sealed class AmpTables
         var refused = await _restorer.RestoreAsync(dataset, hash, manifest.Network, folder, overwrite, cancellationToken);
         var tables = await _database.PhysicalTables.ListAsync(dataset.Namespace, dataset.Name, hash, cancellationToken);
         return (tables.Single(table => table.Table == folder.Table), refused);
-    }
-
-    private static async ValueTask<bool> MoveNextAsync(IAsyncEnumerator<TableRow> rows, AmpTable table)
-    {
-        try
-        {
-            return await rows.MoveNextAsync();
-        }
-        catch (AmpException e) when (e.ErrorCode is "StorageFileMissing" or "ParquetFileInvalid")
-        {
-            throw new AmpException(e.ErrorCode, e.Kind, $"{table.Dataset} {table.Table} cannot be read further: {e.Message}", e)
-            {
-                Target = e.Target,
-                RecommendedAction = $"Test-AmpTable {table.Dataset} {table.Table} says what is wrong; Repair-AmpTable {table.Dataset} {table.Table} extracts the blocks again.",
-            };
-        }
     }
 
     private async Task<(string Hash, RawManifest Manifest)> ResolveAsync(DatasetReference dataset, CancellationToken cancellationToken)

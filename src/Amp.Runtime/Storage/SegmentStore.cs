@@ -54,7 +54,11 @@ internal sealed class SegmentStore
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
-            throw new AmpException("StorageFileMissing", AmpErrorKind.NotFound, $"{path} does not exist.", e) { Target = path };
+            throw new AmpException("StorageFileMissing", AmpErrorKind.NotFound, $"{path} does not exist.", e)
+            {
+                Target = path,
+                RecommendedAction = "Test-AmpTable says which files of tables are missing; Repair-AmpTable extracts their blocks again.",
+            };
         }
         catch (UnauthorizedAccessException e)
         {

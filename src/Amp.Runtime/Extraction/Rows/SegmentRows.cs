@@ -58,10 +58,42 @@ public static class SegmentRows
         }
     }
 
+    /// <summary>As <see cref="ReadAsync(IReadOnlyList{string}, RowSelection, CancellationToken)"/>, of files of a table: errors say what mends the table.</summary>
+    /// <param name="dataset">The table's dataset.</param>
+    /// <param name="table">The table.</param>
+    /// <param name="paths">The files, as whole paths.</param>
+    /// <param name="selection">Which rows and columns.</param>
+    /// <param name="cancellationToken">Stops the reading.</param>
+    public static async IAsyncEnumerable<TableRow> ReadAsync(
+        string dataset, string table, IReadOnlyList<string> paths, RowSelection selection, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await using var rows = ReadAsync(paths, selection, cancellationToken).GetAsyncEnumerator(cancellationToken);
+        while (await MoveNextAsync())
+        {
+            yield return rows.Current;
+        }
+
+        async ValueTask<bool> MoveNextAsync()
+        {
+            try
+            {
+                return await rows.MoveNextAsync();
+            }
+            catch (AmpException e) when (e.ErrorCode is "StorageFileMissing" or "ParquetFileInvalid")
+            {
+                throw new AmpException(e.ErrorCode, e.Kind, $"{dataset} {table} cannot be read further: {e.Message}", e)
+                {
+                    Target = e.Target,
+                    RecommendedAction = $"Test-AmpTable {dataset} {table} says what is wrong; Repair-AmpTable {dataset} {table} extracts the blocks again.",
+                };
+            }
+        }
+    }
+
     /// <summary>The blocks that a file says it covers; null when it does not say.</summary>
     /// <param name="path">The file, as a whole path.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    /// <exception cref="AmpException">As for <see cref="ReadAsync"/>; <c>SegmentMetadataInvalid</c>.</exception>
+    /// <exception cref="AmpException">Errors of files as for reading; <c>SegmentMetadataInvalid</c>.</exception>
     public static async Task<AmpBlockRange?> FindBlocksAsync(string path, CancellationToken cancellationToken)
     {
         await using var file = await OpenAsync(path, cancellationToken);
