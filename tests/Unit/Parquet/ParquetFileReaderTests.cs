@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Amp.Support;
@@ -159,6 +160,33 @@ public sealed class ParquetFileReaderTests : IDisposable
         await DuckDb.QueryAsync(
             $"COPY (SELECT * REPLACE (make_timestamp_ns(epoch_ns(time)) AS time, make_timestamp_ns(epoch_ns(time_or_null)) AS time_or_null) FROM {Source}) TO {DuckDb.Quote(other)} (FORMAT parquet, COMPRESSION {codec}, PARQUET_VERSION {version}, ROW_GROUP_SIZE 2048)");
         AssertSame(table.Expected, await ReadAsync(path: other));
+    }
+
+    // Version 2.0 has data pages of version 2.
+    [ToolTheory("parquet-wasm")]
+    [InlineData("ZSTD", "1.0")]
+    [InlineData("SNAPPY", "1.0")]
+    [InlineData("LZ4_RAW", "1.0")]
+    [InlineData("GZIP", "1.0")]
+    [InlineData("BROTLI", "1.0")]
+    [InlineData("UNCOMPRESSED", "1.0")]
+    [InlineData("ZSTD", "2.0")]
+    [InlineData("SNAPPY", "2.0")]
+    public async Task FilesOfArrowRs_AreReadBack(string compression, string version)
+    {
+        foreach (var distinct in version == "1.0" ? new[] { 0, 40 } : [40])
+        {
+            var table = await WriteAsync(new() { Codec = ParquetCodec.Uncompressed }, seed: 10, distinct, [600]);
+            var other = Path.Combine(_folder, "other.parquet");
+            using var node = Process.Start(
+                TestTools.Require("parquet-wasm"), [Path.Combine(TestTools.RepositoryRoot, "tests", "tools", "rewrite-arrow-rs.mjs"), FilePath, other, compression, version]);
+            await node.WaitForExitAsync();
+            Assert.Equal(0, node.ExitCode);
+
+            AssertSame(table.Expected, await ReadAsync(path: other));
+            AssertSame(table.Expected[577..], await ReadAsync(skip: 577, path: other));
+            AssertSame(table.Expected[490..504], await ReadAsync(ranges: [new(15_000_070, 15_000_071)], path: other));
+        }
     }
 
     private async Task<RandomTable> WriteAsync(ParquetWriterOptions options, int seed, int distinct, int[] batches)
