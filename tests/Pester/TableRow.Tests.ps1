@@ -102,6 +102,8 @@ Describe 'Get-AmpTableRow' {
     It 'takes a range as it is typed' {
         (Get-AmpTableRow demo/devnet blocks -Block 35..45).block_num | Should -Be (35..45)
         (Get-AmpTableRow demo/devnet blocks -Block 35..45 -First 2).block_num | Should -Be 35, 36
+        $last = Get-AmpTableRow demo/devnet blocks -Last 1
+        (Get-AmpTableRow demo/devnet blocks -Block $last.block_num).hash | Should -Be $last.hash
     }
 
     It 'chooses columns, in the order of the table' {
@@ -160,7 +162,7 @@ Describe 'Get-AmpTableRow' {
         Assert-CommandError { Get-AmpTableRow demo/nothing } -Id AmpDatasetNotFound -Category ObjectNotFound -Target demo/nothing
         Assert-CommandError { Get-AmpTableRow demo/devnet traces } -Id AmpTableNotFound -Category ObjectNotFound -Target traces
         Assert-CommandError { Get-AmpTableRow demo/devnet blocks -Column hash, tx_hash } -Id AmpColumnNotFound -Category ObjectNotFound -Target tx_hash
-        Assert-CommandError { Get-AmpTableRow -Path nowhere.parquet } -Id AmpStorageFileMissing -Category ObjectNotFound -Target nowhere.parquet
+        Assert-CommandError { Get-AmpTableRow -Path nowhere.parquet } -Id AmpStorageFileMissing -Category ObjectNotFound -Target (Join-Path $PWD.ProviderPath nowhere.parquet)
         Get-CommandError { Get-AmpTableRow nothing* } | Should -BeNullOrEmpty
         Get-CommandError { Get-AmpTableRow -Path nothing*.parquet } | Should -BeNullOrEmpty
     }

@@ -109,8 +109,11 @@ public sealed class GetAmpTableRowCommand : AmpDeploymentCmdlet
             case ByFile:
                 ReadFiles([.. InputObject.Select(file => (file.FullName, (AmpFile?)file))]);
                 break;
+            case ByPath:
+                ReadFiles([.. Path.SelectMany(ResolveWildcards).Select(path => (path, (AmpFile?)null))]);
+                break;
             default:
-                ReadFiles([.. ResolvePaths().Select(path => (path, (AmpFile?)null))]);
+                ReadFiles([.. LiteralPath.Select(path => (ResolvePath(path), (AmpFile?)null))]);
                 break;
         }
     }
@@ -254,26 +257,16 @@ public sealed class GetAmpTableRowCommand : AmpDeploymentCmdlet
         _ => value,
     };
 
-    /// <summary>The files that the paths name. Pipeline thread only.</summary>
-    private IEnumerable<string> ResolvePaths()
+    /// <summary>The files that a path names; a literal one that is not there is named too, for whoever opens it to say so. Pipeline thread only.</summary>
+    private IReadOnlyCollection<string> ResolveWildcards(string path)
     {
-        foreach (var path in ParameterSetName == ByPath ? Path : LiteralPath)
+        try
         {
-            IReadOnlyCollection<string> resolved = [];
-            try
-            {
-                resolved = ParameterSetName == ByPath ? GetResolvedProviderPathFromPSPath(path, out _) : [ResolvePath(path)];
-            }
-            catch (ItemNotFoundException)
-            {
-                WriteError(AmpErrors.From(AmpErrors.NotFound(
-                    "StorageFileMissing", $"{ResolvePath(path)} does not exist.", path, "Get-AmpFile shows where the files of tables are.")));
-            }
-
-            foreach (var file in resolved)
-            {
-                yield return file;
-            }
+            return GetResolvedProviderPathFromPSPath(path, out _);
+        }
+        catch (ItemNotFoundException)
+        {
+            return [ResolvePath(path)];
         }
     }
 }
