@@ -16,7 +16,7 @@
         'Connect-Amp', 'Disconnect-Amp', 'Get-AmpConnection', 'New-AmpConfiguration', 'Test-AmpConfiguration', 'Initialize-AmpDatabase'
         'Start-AmpWorker', 'Stop-AmpWorker', 'Get-AmpWorker'
         'Start-AmpController', 'Stop-AmpController', 'Register-AmpWorkerService', 'Unregister-AmpWorkerService'
-        'New-AmpDatasetManifest', 'Register-AmpDataset', 'Get-AmpDataset', 'Remove-AmpDataset', 'Get-AmpTable', 'Get-AmpFile'
+        'New-AmpDatasetManifest', 'Register-AmpDataset', 'Get-AmpDataset', 'Remove-AmpDataset', 'Get-AmpTable', 'Get-AmpFile', 'Get-AmpTableRow'
         'Test-AmpTable', 'Repair-AmpTable', 'Restore-AmpTable'
         'Register-AmpProvider', 'Get-AmpProvider', 'Test-AmpProvider', 'Remove-AmpProvider', 'Start-AmpDevChain', 'Stop-AmpDevChain'
         'Start-AmpJob', 'Get-AmpJob', 'Wait-AmpJob', 'Stop-AmpJob', 'Restart-AmpJob', 'Remove-AmpJob', 'Get-AmpJobEvent'

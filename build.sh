@@ -62,10 +62,10 @@ need_test_tools() {
         [ tests/tools/node_modules -nt tests/tools/package.json ] || {
             quietly npm npm --prefix tests/tools install --no-package-lock --no-audit --no-fund
             touch tests/tools/node_modules
-            say "test tools: installed DuckDB, anvil and protobufjs with npm"
+            say "test tools: installed DuckDB, anvil, protobufjs and parquet-wasm with npm"
         }
     else
-        say "npm: not here; tests with DuckDB, anvil and protobufjs are skipped"
+        say "npm: not here; tests with DuckDB, anvil, protobufjs and parquet-wasm are skipped"
     fi
 }
 

@@ -63,6 +63,7 @@ try {
         }
     } | Format-Table
     '{0} blocks in {1:n1} s: {2:n0} blocks/s' -f $Blocks, $seconds, ($Blocks / $seconds)
+    Get-AmpTableRow demo/devnet transactions -Last 5 | Format-Table
 
     Write-Step 'The events it told Kafka, read back'
     Stop-AmpWorker worker-01    # a worker that stops sends its last events first

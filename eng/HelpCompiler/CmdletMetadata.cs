@@ -57,7 +57,7 @@ internal sealed class CmdletMetadata : IDisposable
             [.. uses.Select(use => use.Parameter).DistinctBy(parameter => parameter.Name)],
             [.. sets],
             [.. Attributes(type, "OutputTypeAttribute").SelectMany(output => (IEnumerable<CustomAttributeTypedArgument>)output.ConstructorArguments[0].Value!)
-                .Select(argument => ((Type)argument.Value!).FullName!)],
+                .Select(argument => argument.Value as string ?? ((Type)argument.Value!).FullName!)],
             Named(attribute, "SupportsShouldProcess", false));
     }
 

@@ -125,7 +125,7 @@ Describe 'Over HTTP' {
         Assert-CommandError { Start-AmpJob demo/nothing 9 } -Id AmpDatasetNotFound -Category ObjectNotFound -Target demo/nothing
     }
 
-    It 'says which cmdlets need the database: <_>' -ForEach 'Get-AmpFile', 'Test-AmpTable demo/devnet', 'Repair-AmpTable demo/devnet', 'Get-AmpSyncEvent' {
+    It 'says which cmdlets need the database: <_>' -ForEach 'Get-AmpFile', 'Get-AmpTableRow', 'Test-AmpTable demo/devnet', 'Repair-AmpTable demo/devnet', 'Get-AmpSyncEvent' {
         $null = Connect-Amp -Uri $uri
         Assert-CommandError ([scriptblock]::Create($_)) -Id AmpDatabaseConnectionRequired -Category InvalidOperation -Target $uri
     }

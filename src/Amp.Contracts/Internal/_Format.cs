@@ -61,6 +61,10 @@ public static class _Format
     /// <param name="hash">The hash; null gives an empty cell.</param>
     public static string ShortHash(string? hash) => hash is { Length: > 13 } ? hash[..12] + "…" : hash ?? "";
 
+    /// <summary>The beginning and the end of bytes as hex digits, such as <c>0x1234…abcd</c>.</summary>
+    /// <param name="hex">The digits with <c>0x</c>; null gives an empty cell.</param>
+    public static string ShortHex(string? hex) => hex is { Length: > 14 } ? $"{hex[..6]}…{hex[^4..]}" : hex ?? "";
+
     /// <summary>The kinds of problems of a table with their numbers, such as <c>2 FileMissing, 1 Gap</c>.</summary>
     /// <param name="test">The table's test.</param>
     public static string Problems(AmpTableTest test) =>

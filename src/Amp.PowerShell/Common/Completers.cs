@@ -105,6 +105,18 @@ public sealed class TableCompleter : AmpCompleter
     }
 }
 
+/// <summary>Completes columns, those of the table typed before when there is one.</summary>
+public sealed class ColumnCompleter : NameCompleter
+{
+    private protected override IReadOnlyList<(string Text, string Tooltip)> Candidates(IDictionary boundParameters)
+    {
+        var tables = new NameFilter(boundParameters["Table"] is { } typed ? LanguagePrimitives.ConvertTo<string[]>(typed) : null);
+        return [.. AmpTables.Columns.Where(column => tables.IsMatch(column.Table))
+            .GroupBy(column => column.Column, column => column.Table)
+            .Select(column => (column.Key, $"column of {string.Join(", ", column)}"))];
+    }
+}
+
 /// <summary>Completes job numbers, newest first.</summary>
 public sealed class JobIdCompleter : AmpCompleter
 {

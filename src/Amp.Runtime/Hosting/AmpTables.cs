@@ -3,6 +3,8 @@ using System.Runtime.CompilerServices;
 using Amp.Configuration;
 using Amp.Datasets;
 using Amp.Extraction.Consistency;
+using Amp.Extraction.EvmRpc;
+using Amp.Extraction.Rows;
 using Amp.MetadataDb;
 using Amp.Parquet;
 using Amp.Storage;
@@ -31,6 +33,10 @@ public sealed class AmpTables
         _restorer = new TableRestorer(_store, database);
     }
 
+    /// <summary>The columns of the tables that jobs write, in their order.</summary>
+    public static IReadOnlyList<(string Table, string Column)> Columns { get; } =
+        [.. EvmTables.All.SelectMany(table => table.Fields.Select(field => (table.Name, field.Name)))];
+
     /// <summary>The files of a table's active revision, by first block.</summary>
     /// <param name="table">The table, as <see cref="IAmpClient.GetTablesAsync"/> gave it.</param>
     /// <param name="cancellationToken">Gives up.</param>
@@ -51,6 +57,26 @@ public sealed class AmpTables
         await using var content = _store.OpenRead(Path.GetRelativePath(_store.Root, file.FullName));
         var footer = await ParquetFooter.ReadAsync(content, file.FullName, cancellationToken);
         return file with { RowCount = footer.RowCount };
+    }
+
+    /// <summary>
+    /// Reads the rows of a table's canonical files, by block and place in it; only files that may have wanted rows are opened, and none
+    /// before its rows are asked for.
+    /// </summary>
+    /// <param name="table">The table, as <see cref="IAmpClient.GetTablesAsync"/> gave it.</param>
+    /// <param name="selection">Which rows and columns.</param>
+    /// <param name="cancellationToken">Stops the reading.</param>
+    /// <exception cref="AmpException">As for <see cref="SegmentRows"/>.</exception>
+    public async IAsyncEnumerable<TableRow> ReadRowsAsync(
+        AmpTable table, RowSelection selection, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var paths = await GetFilesAsync(table, cancellationToken)
+            .Where(file => file.IsCanonical && selection.MayBeIn(file.StartBlock, file.EndBlock))
+            .Select(file => file.FullName).ToListAsync(cancellationToken);
+        await foreach (var row in SegmentRows.ReadAsync(table.Dataset, table.Table, paths, selection, cancellationToken))
+        {
+            yield return row;
+        }
     }
 
     /// <summary>Holds a table's rows, files and links against each other. Changes nothing.</summary>

@@ -54,14 +54,27 @@ internal abstract record ArrowType
     public sealed record List(ArrowField Item) : ArrowType;
 
     /// <summary>A group of named fields.</summary>
-    public sealed record Struct(IReadOnlyList<ArrowField> Fields) : ArrowType;
+    public sealed record Struct(IReadOnlyList<ArrowField> Fields) : ArrowType
+    {
+        /// <summary>Names of the fields.</summary>
+        public IReadOnlyList<string> Names { get; } = [.. Fields.Select(field => field.Name)];
+    }
 
     /// <summary>A list whose elements are never null.</summary>
     public static ArrowType ListOf(ArrowType element) => new List(new ArrowField("item", element, Nullable: false));
 }
 
 /// <summary>A named, typed field of a table or struct.</summary>
-internal sealed record ArrowField(string Name, ArrowType Type, bool Nullable);
+internal sealed record ArrowField(string Name, ArrowType Type, bool Nullable)
+{
+    /// <summary>Number of leaves below it; 1 when it is one itself.</summary>
+    public int LeafCount { get; } = Type switch
+    {
+        ArrowType.List list => list.Item.LeafCount,
+        ArrowType.Struct group => group.Fields.Sum(field => field.LeafCount),
+        _ => 1,
+    };
+}
 
 /// <summary>The fields of a table, in the order of its columns.</summary>
 internal sealed class TableSchema

@@ -60,6 +60,9 @@ internal sealed class ColumnBuffer
     /// <summary>Bytes of values and levels held.</summary>
     public long ByteCount => _valuesLength + Overhead(EntryCount, ValueCount);
 
+    /// <summary>A value, by its place among those that are not null.</summary>
+    public ReadOnlySpan<byte> ValueAt(int value) => _values.AsSpan(ValueOffset(value)..ValueOffset(value + 1));
+
     /// <summary>Adds an entry with a value of fixed width and returns the place to write it to. The content is arbitrary until written.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Span<byte> AddFixed()
@@ -117,6 +120,19 @@ internal sealed class ColumnBuffer
 
     /// <summary>Adds a value of variable width.</summary>
     public void AddBytes(ReadOnlySpan<byte> value) => value.CopyTo(AddBytes(value.Length));
+
+    /// <summary>Adds a value, of fixed width or not.</summary>
+    public void AddValue(ReadOnlySpan<byte> value)
+    {
+        if (_width > 0)
+        {
+            AddFixed(value);
+        }
+        else
+        {
+            AddBytes(value);
+        }
+    }
 
     /// <summary>
     /// Adds an entry without a value. <paramref name="definition"/> says how much of its path is there: 0 for a null

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Amp.Storage;
 
 namespace Amp.Parquet;
 
@@ -22,14 +23,14 @@ internal sealed record ParquetFooter(
     /// <param name="name">Its name, for errors.</param>
     /// <param name="cancellationToken">Stops the reading.</param>
     public static Task<ParquetFooter> ReadAsync(Stream file, string name, CancellationToken cancellationToken) =>
-        ReadAsync(file, name, async () => Parse(await ReadFooterAsync(file, cancellationToken)));
+        ReadAsync(name, async () => Parse(await ReadFooterAsync(file, cancellationToken)));
 
     /// <summary>
     /// Reads the footer as <see cref="ReadAsync(Stream, string, CancellationToken)"/> does, and what
     /// <c>footer_cache.footer</c> holds of the file: the bytes of <see cref="ParquetFileInfo.Footer"/>.
     /// </summary>
     public static Task<(ParquetFooter Footer, byte[] Cached)> ReadForCacheAsync(Stream file, string name, CancellationToken cancellationToken) =>
-        ReadAsync(file, name, async () =>
+        ReadAsync(name, async () =>
         {
             var footer = await ReadFooterAsync(file, cancellationToken);
             var places = PageIndexPlaces.Find(footer);
@@ -46,15 +47,22 @@ internal sealed record ParquetFooter(
             return (Parse(footer), PageIndexPlaces.MoveTo(index, footer, places, indexStart));
         });
 
-    private static async Task<T> ReadAsync<T>(Stream file, string name, Func<Task<T>> read)
+    /// <summary>
+    /// Reads the footer as <see cref="ReadAsync(Stream, string, CancellationToken)"/> does, and what it says of columns and their
+    /// places. A file with types, compressions or encodings that tables here do not have is refused as <c>ParquetNotSupported</c>.
+    /// </summary>
+    public static Task<(ParquetFooter Footer, ParquetLayout Layout)> ReadWithLayoutAsync(Stream file, string name, CancellationToken cancellationToken) =>
+        ReadAsync(name, async () =>
+        {
+            var footer = await ReadFooterAsync(file, cancellationToken);
+            return (Parse(footer), ParquetLayout.Parse(footer, file.Length - TailLength - footer.Length));
+        });
+
+    /// <summary>Reads something of a file. What is wrong with the file becomes an error that names it.</summary>
+    public static async Task<T> ReadAsync<T>(string name, Func<Task<T>> read)
     {
         try
         {
-            if (file.Length < ParquetTypes.Magic.Length + TailLength)
-            {
-                throw new InvalidDataException($"it has {file.Length} bytes, fewer than any Parquet file");
-            }
-
             return await read();
         }
         catch (Exception e) when (e is InvalidDataException or EndOfStreamException)
@@ -65,10 +73,27 @@ internal sealed record ParquetFooter(
                 RecommendedAction = "Remove the file, or restore it from a copy.",
             };
         }
+        catch (Exception e) when (StorageError.IsKnown(e))
+        {
+            throw StorageError.Of(e, "read", name);
+        }
+        catch (NotSupportedException e)
+        {
+            throw new AmpException("ParquetNotSupported", AmpErrorKind.InvalidData, $"{name} has something that is not read here: {e.Message}.", e)
+            {
+                Target = name,
+                RecommendedAction = "Read files that Amp or ampd wrote; others with a tool such as DuckDB.",
+            };
+        }
     }
 
     private static async Task<byte[]> ReadFooterAsync(Stream file, CancellationToken cancellationToken)
     {
+        if (file.Length < ParquetTypes.Magic.Length + TailLength)
+        {
+            throw new InvalidDataException($"it has {file.Length} bytes, fewer than any Parquet file");
+        }
+
         var tail = new byte[TailLength];
         file.Seek(-TailLength, SeekOrigin.End);
         await file.ReadExactlyAsync(tail, cancellationToken);

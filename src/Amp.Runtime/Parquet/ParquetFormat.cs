@@ -14,6 +14,9 @@ internal enum PhysicalType
 internal enum PageEncoding
 {
     Plain = 0,
+
+    /// <summary>As <see cref="RleDictionary"/>, by the name of older writers; not written here.</summary>
+    PlainDictionary = 2,
     Rle = 3,
     DeltaBinaryPacked = 5,
     RleDictionary = 8,

@@ -42,16 +42,31 @@ internal sealed class SegmentStore
     }
 
     /// <summary>Opens a published file for reading at any position; <c>StorageFileMissing</c> when there is none.</summary>
-    public FileStream OpenRead(string relativePath)
+    public FileStream OpenRead(string relativePath) => OpenFile(Resolve(relativePath));
+
+    /// <summary>Opens any file for reading at any position; <c>StorageFileMissing</c> when there is none.</summary>
+    /// <param name="path">The whole path.</param>
+    public static FileStream OpenFile(string path)
     {
-        var path = Resolve(relativePath);
         try
         {
             return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, bufferSize: 4096, FileOptions.Asynchronous);
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
-            throw new AmpException("StorageFileMissing", AmpErrorKind.NotFound, $"{path} does not exist.", e) { Target = path };
+            throw new AmpException("StorageFileMissing", AmpErrorKind.NotFound, $"{path} does not exist.", e)
+            {
+                Target = path,
+                RecommendedAction = "Test-AmpTable says which files of tables are missing; Repair-AmpTable extracts their blocks again.",
+            };
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            throw new AmpException("StorageNotReadable", AmpErrorKind.Denied, $"{path} cannot be read: {e.Message}", e)
+            {
+                Target = path,
+                RecommendedAction = "Give the account that reads it access to the file and its folders.",
+            };
         }
         catch (Exception e) when (StorageError.IsKnown(e))
         {

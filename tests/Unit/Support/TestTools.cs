@@ -19,6 +19,7 @@ internal static class TestTools
     {
         "duckdb" => OnPath("node") is { } node && ExistingDirectory("@duckdb/node-api") is not null ? node : null,
         "protobufjs" => OnPath("node") is { } node && ExistingDirectory("protobufjs") is not null ? node : null,
+        "parquet-wasm" => OnPath("node") is { } node && ExistingDirectory("parquet-wasm") is not null ? node : null,
         "anvil" => OnPath("anvil") ?? ExistingFile("@foundry-rs/anvil-linux-amd64/bin/anvil"),
         "postgres" => MetadataDbTool(),
         _ => OnPath(tool),

@@ -1,3 +1,5 @@
+using Amp.Parquet;
+
 namespace Amp.Extraction.Verification;
 
 /// <summary>The columns of <c>transactions</c> and <c>logs</c> that repeat what the row's block has.</summary>

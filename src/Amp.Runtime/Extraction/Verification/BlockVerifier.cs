@@ -1,5 +1,6 @@
 using Amp.Extraction.Crypto;
 using Amp.Extraction.EvmRpc;
+using Amp.Parquet;
 
 namespace Amp.Extraction.Verification;
 

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Amp.Extraction.Crypto;
+using Amp.Parquet;
 
 namespace Amp.Extraction.Verification;
 

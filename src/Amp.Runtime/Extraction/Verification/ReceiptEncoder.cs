@@ -1,4 +1,5 @@
 using Amp.Extraction.Crypto;
+using Amp.Parquet;
 
 namespace Amp.Extraction.Verification;
 

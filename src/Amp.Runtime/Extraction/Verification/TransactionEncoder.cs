@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Globalization;
 using Amp.Extraction.Crypto;
+using Amp.Parquet;
 
 namespace Amp.Extraction.Verification;
 

@@ -28,12 +28,12 @@ internal static unsafe class ZstdLibrary
         throw new AmpException(
             "CompressionLibraryMissing",
             AmpErrorKind.Unavailable,
-            $"Parquet files cannot be compressed with zstd: the system has no libzstd (looked for {string.Join(", ", names)}).")
+            $"Parquet files cannot be written or read with zstd: the system has no libzstd (looked for {string.Join(", ", names)}).")
         {
             Target = "libzstd",
             RecommendedAction = "Install it (Debian, Ubuntu: apt-get install libzstd1; Fedora: dnf install libzstd; "
                 + "Alpine: apk add zstd-libs; macOS: brew install zstd; Windows: put libzstd.dll on PATH), "
-                + "or set writer.compression to snappy, lz4, gzip(6) or brotli(4).",
+                + "or, to write, set writer.compression to snappy, lz4, gzip(6) or brotli(4).",
         };
     }
 
@@ -48,6 +48,9 @@ internal static unsafe class ZstdLibrary
 
         public readonly delegate* unmanaged[Cdecl]<nint, byte*, nuint, byte*, nuint, int, nuint> Compress =
             (delegate* unmanaged[Cdecl]<nint, byte*, nuint, byte*, nuint, int, nuint>)NativeLibrary.GetExport(library, "ZSTD_compressCCtx");
+
+        public readonly delegate* unmanaged[Cdecl]<byte*, nuint, byte*, nuint, nuint> Decompress =
+            (delegate* unmanaged[Cdecl]<byte*, nuint, byte*, nuint, nuint>)NativeLibrary.GetExport(library, "ZSTD_decompress");
 
         public readonly delegate* unmanaged[Cdecl]<nuint, nuint> CompressBound =
             (delegate* unmanaged[Cdecl]<nuint, nuint>)NativeLibrary.GetExport(library, "ZSTD_compressBound");

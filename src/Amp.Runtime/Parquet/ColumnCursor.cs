@@ -1,12 +1,10 @@
 using System.Buffers.Binary;
-using Amp.Parquet;
 
-namespace Amp.Extraction.Verification;
+namespace Amp.Parquet;
 
 /// <summary>Reads a column front to back: row by row and, inside of a list, entry by entry.</summary>
 internal sealed class ColumnCursor(LeafColumn leaf)
 {
-    private readonly int _width = leaf.Type.ValueWidth;
     private readonly int _maxDefinition = leaf.MaxDefinition;
     private readonly bool _isRepeated = leaf.MaxRepetition > 0;
     private ColumnBuffer _column = new(leaf);
@@ -23,9 +21,7 @@ internal sealed class ColumnCursor(LeafColumn leaf)
     public bool HasValue => Definition == _maxDefinition;
 
     /// <summary>The entry's value; without meaning when it has none.</summary>
-    public ReadOnlySpan<byte> Value => _width > 0
-        ? _column.Values.Slice(_value * _width, _width)
-        : _column.Values[(_value == 0 ? 0 : _column.ValueEnds[_value - 1]).._column.ValueEnds[_value]];
+    public ReadOnlySpan<byte> Value => _column.ValueAt(_value);
 
     /// <summary>The entry's value as an integer or a time.</summary>
     public ulong UInt64 => BinaryPrimitives.ReadUInt64LittleEndian(Value);
