@@ -44,6 +44,10 @@ internal static class ReportCharts
             }
 
             Axis(html, ReportText.Number(range.Start), ReportText.Number(range.End));
+            if (coverage.Runs.Count > 1)
+            {
+                Key(html, ("have", "in files"), ("missing", "missing"), ("behind", "in files, behind a gap"));
+            }
         }
 
         // What touches is one shape.
@@ -151,6 +155,8 @@ internal static class ReportCharts
                 html.Leaf("span", null, "lane-name");
                 Axis(html, ReportText.Time(start), ReportText.Time(end, start));
             }
+
+            Key(html, ("idle", "waits"), ("busy", "runs"), ("ok", "completed"), ("warn", "stops or stopped"), ("bad", "failed"));
         }
 
         void Lane(AmpJob job, IReadOnlyList<AmpJobEvent> events)
@@ -212,6 +218,17 @@ internal static class ReportCharts
         {
             html.Leaf("span", start);
             html.Leaf("span", end);
+        }
+    }
+
+    private static void Key(HtmlWriter html, params ReadOnlySpan<(string Class, string Meaning)> entries)
+    {
+        using (html.Element("p", "key"))
+        {
+            foreach (var (@class, meaning) in entries)
+            {
+                html.Leaf("span", meaning, @class);
+            }
         }
     }
 

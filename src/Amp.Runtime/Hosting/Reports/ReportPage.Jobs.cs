@@ -62,7 +62,7 @@ internal sealed partial class ReportPage
                 }
             }
 
-            DataTable("Jobs", [">Job", "Dataset", "State", "Worker", ">Attempts", ">Blocks", "Created", "Updated", ">Time"], () =>
+            DataTable("Jobs", [">Job", "Dataset", "State", "Worker", ">Attempts", ">Blocks", "Created", "Updated", ">Took"], () =>
             {
                 foreach (var job in report.Jobs.Items)
                 {
