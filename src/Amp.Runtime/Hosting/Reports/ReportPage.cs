@@ -181,7 +181,7 @@ internal sealed partial class ReportPage(ReportModel report, HtmlWriter html)
 
         if (report.SyncEvents?.Counts.GetValueOrDefault("sync.failed") is > 0 and var failed)
         {
-            yield return ("sync-events", "bad", $"{ReportText.Count(failed, "sync event")} of failures");
+            yield return ("sync-events", "bad", ReportText.Count(failed, "sync.failed event"));
         }
 
         if (report.BackgroundJobs?.DeadLetters.Total is > 0 and var dead)

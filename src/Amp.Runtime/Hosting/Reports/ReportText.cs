@@ -77,7 +77,7 @@ internal static class ReportText
         using var detail = JsonDocument.Parse(change.Detail);
         return detail.RootElement.ValueKind != JsonValueKind.Object ? ""
             : Text("error_message") is { } message ? (Text("error_code") is { } code ? $"{code}: {message}" : message)
-            : change.Status == AmpJobStatus.Scheduled && Text("end_block") is { } end ? $"up to block {end}"
+            : change.Status == AmpJobStatus.Scheduled && Text("end_block") is { } end ? $"up to block {(ulong.TryParse(end, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? Number(number) : end)}"
             : "";
 
         string? Text(string name) =>

@@ -87,7 +87,7 @@ public sealed class ReportPageTests
         Assert.Equal(
             [
                 "1 job failed", "1 worker silent", "ethereum/mainnet logs has a gap at block 20,400–23,999", "ethereum/mainnet logs has 1 file that cannot be opened",
-                "1 sync event of failures", "2 dead letters",
+                "1 sync.failed event", "2 dead letters",
             ], attention);
         var rows = page.Descendants("section").Single(section => (string?)section.Attribute("id") == "jobs").Descendants("tbody").Single().Elements("tr").ToList();
         Assert.Equal(("failed", "4"), ((string?)rows[0].Attribute("class"), rows[0].Elements().First().Value));
@@ -103,7 +103,7 @@ public sealed class ReportPageTests
         foreach (var expected in (string[])
             [
                 "≈ 81,234,567", "48.0 GiB", "2h 30m ago", "3 more files of blocks that are no longer on the chain", "1,203 jobs are counted in the totals and not listed.",
-                "61.8 %", "58.2 %", "Missing: 20,400–23,999. To come: 61,800–99,999.", "up to block 100000", "0.1.0 (2), 0.2.0 (1)",
+                "61.8 %", "58.2 %", "Missing: 20,400–23,999. To come: 61,800–99,999.", "up to block 100,000", "0.1.0 (2), 0.2.0 (1)",
             ])
         {
             Assert.Contains(expected, text, StringComparison.Ordinal);
