@@ -52,7 +52,7 @@ internal sealed partial class ReportPage
                         Cell(told.WorkerId);
                         NumberCell(ReportText.Number(told.CurrentBlock));
                         NumberCell(ReportText.Number(told.FilesCount));
-                        NumberCell(_Format.Size(told.TotalSizeBytes));
+                        NumberCell(told.TotalSizeBytes is null ? "–" : _Format.Size(told.TotalSizeBytes));
                         Cell(told.ErrorMessage ?? (told.Duration is null ? "" : $"took {_Format.Age(told.Duration)}"), "wide");
                     }
                 }

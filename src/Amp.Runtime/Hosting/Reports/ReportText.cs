@@ -16,8 +16,10 @@ internal static class ReportText
     /// <summary>A number and what it counts: <c>1 file</c>, <c>2,000 files</c>.</summary>
     public static string Count(long number, string one, string? many = null) => $"{Number(number)} {(number == 1 ? one : many ?? one + "s")}";
 
-    /// <summary>Rows, with a sign when they are estimated.</summary>
-    public static string Rows(long? rows, bool isEstimate) => (isEstimate && rows is not null ? "≈ " : "") + Number(rows);
+    /// <summary>Rows; an estimate in three digits, with a sign.</summary>
+    public static string Rows(long? rows, bool isEstimate) => isEstimate && rows is > 0 and var estimate
+        ? $"≈ {Number((long)(Math.Round(estimate / Magnitude(estimate)) * Magnitude(estimate)))}"
+        : Number(rows);
 
     /// <summary>A number of blocks per second, with as many digits as matter.</summary>
     public static string Rate(double perSecond) => perSecond.ToString(perSecond < 10 ? "0.##" : "N0", CultureInfo.InvariantCulture) + " blocks/s";
@@ -83,4 +85,6 @@ internal static class ReportText
         string? Text(string name) =>
             detail.RootElement.TryGetProperty(name, out var value) && value.ValueKind is JsonValueKind.String ? value.GetString() : null;
     }
+
+    private static double Magnitude(long number) => Math.Pow(10, Math.Max(0, Math.Floor(Math.Log10(number)) - 2));
 }
