@@ -38,7 +38,7 @@ Describe 'Export-AmpReport' {
             $figures = $page.SelectNodes("//article[@aria-label='demo/devnet $($table.Table)']//dl/div").ForEach({ $_.dt + ' ' + $_.dd })
             $rows = (Get-AmpFile demo/devnet $table.Table -IncludeRowCount | Measure-Object RowCount -Sum).Sum
             $figures | Should -Contain 'Blocks 50'
-            $figures | Should -Contain "Rows $($rows.ToString('N0'))"
+            $figures | Should -Contain "Rows $($rows.ToString('N0', [cultureinfo]::InvariantCulture))"
             $figures | Should -Contain "Files $($table.FilesCount)"
         }
         @(Get-ReportRow $page timeline).ForEach({ $_[3] }) | Should -Be Completed, Running, Scheduled

@@ -29,7 +29,7 @@ internal static class ReportCharts
     public static void Coverage(HtmlWriter html, AmpTable table, Coverage coverage, BlockRange range)
     {
         var percent = ReportText.Percent(table.BlocksCount, range.Count);
-        var label = $"{ReportText.Number(table.BlocksCount)} of the {ReportText.Count((long)range.Count, "block")} {ReportText.Blocks(range)} are in files, {percent}";
+        var label = $"{ReportText.Number(table.BlocksCount)} of the {ReportText.Number(range.Count)} blocks {ReportText.Blocks(range)} are in files, {percent}";
         using (html.Element("figure", "coverage"))
         {
             using (html.Element("svg", null, ("viewBox", "0 0 1000 14"), ("preserveAspectRatio", "none"), ("role", "img"), ("aria-label", label)))

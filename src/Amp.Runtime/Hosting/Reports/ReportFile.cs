@@ -14,11 +14,20 @@ public sealed class ReportFile
     /// <param name="path">The file's full path. Where it is a link, the file that it leads to is meant.</param>
     /// <param name="overwrite">Whether one that is there may be replaced.</param>
     /// <param name="overwriteReadOnly">Whether that holds for one that is marked read-only too; it is marked so afterwards.</param>
-    /// <exception cref="AmpException"><c>ReportExists</c>, <c>ReportReadOnly</c>, <c>ReportFolderNotFound</c>, <c>ReportPathIsFolder</c>.</exception>
+    /// <exception cref="AmpException"><c>ReportExists</c>, <c>ReportReadOnly</c>, <c>ReportFolderNotFound</c>, <c>ReportPathIsFolder</c>, <c>ReportPathInvalid</c>.</exception>
     public static ReportFile Require(string path, bool overwrite, bool overwriteReadOnly)
     {
-        var file = new FileInfo(path);
-        file = file.LinkTarget is null ? file : (FileInfo)file.ResolveLinkTarget(returnFinalTarget: true)!;
+        FileInfo file;
+        try
+        {
+            file = new FileInfo(path);
+            file = file.LinkTarget is null ? file : (FileInfo)file.ResolveLinkTarget(returnFinalTarget: true)!;
+        }
+        catch (Exception e) when (e is IOException or ArgumentException)
+        {
+            throw Refused("ReportPathInvalid", AmpErrorKind.InvalidInput, $"'{path}' is not the path of a file: {e.Message.TrimEnd('.')}.", "Give a path in the file system, such as ./report.html.");
+        }
+
         if (Directory.Exists(file.FullName))
         {
             throw Refused("ReportPathIsFolder", AmpErrorKind.InvalidInput, $"'{path}' is a folder, and a report is a file.", "Add the name of a file, such as report.html.");

@@ -266,6 +266,6 @@ internal sealed class ReportReader(AmpDeployment deployment, ReportRequest reque
             Bounded<AmpBackgroundWorker>.FirstOf([.. workers.OrderBy(worker => worker.IsActive).ThenBy(worker => worker.Host, StringComparer.Ordinal)], MostWorkers));
     }
 
-    /// <summary>The block that a job ends at, when it is a number.</summary>
-    private static ulong? EndOf(AmpJob job) => ulong.TryParse(job.Descriptor?.EndBlock, NumberStyles.None, CultureInfo.InvariantCulture, out var end) ? end : null;
+    /// <summary>The block that a job ends at, when it is a number that a table can reach: the database's go up to 2^63.</summary>
+    private static ulong? EndOf(AmpJob job) => long.TryParse(job.Descriptor?.EndBlock, NumberStyles.None, CultureInfo.InvariantCulture, out var end) ? (ulong)end : null;
 }

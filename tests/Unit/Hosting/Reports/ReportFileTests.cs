@@ -75,6 +75,9 @@ public sealed class ReportFileTests : IDisposable
     {
         Assert.Equal("ReportPathIsFolder", Refused(_folder, overwrite: true));
         Assert.Equal("ReportFolderNotFound", Refused(System.IO.Path.Combine(_folder, "none", "report.html"), overwrite: true));
+        Assert.Equal("ReportPathInvalid", Refused(Path + "\0", overwrite: true));
+        File.CreateSymbolicLink(Path, Path);
+        Assert.Equal("ReportPathInvalid", Refused(Path, overwrite: true));
     }
 
     [Fact]

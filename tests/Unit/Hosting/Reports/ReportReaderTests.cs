@@ -86,6 +86,22 @@ public sealed partial class ReportReaderTests(PostgresFixture postgres) : IAsync
         Assert.DoesNotContain("<script", page, StringComparison.Ordinal);
     }
 
+    [ToolTheory("postgres")]
+    [InlineData("18446744073709551615", null)]
+    [InlineData("9223372036854775807", 9_223_372_036_854_775_808)]
+    [InlineData("latest", null)]
+    [InlineData("-10", null)]
+    [InlineData(null, null)]
+    public async Task Report_OfAJobWithAnyEnd_IsDrawn(string? endBlock, ulong? total)
+    {
+        await InsertJobsAsync(1, "RUNNING", null, "devnet", endBlock);
+
+        var report = await ReadAsync(new ReportRequest());
+
+        Assert.Equal(total, report.Jobs.Items.Single(job => job.Job.Status == AmpJobStatus.Running).Total);
+        Assert.DoesNotContain("NaN", Encoding.UTF8.GetString(HtmlReport.Render(report).Span), StringComparison.Ordinal);
+    }
+
     [ToolFact("postgres")]
     public async Task Report_OfManyJobsAndFiles_IsBounded_AndCountsTheRest()
     {
@@ -187,13 +203,13 @@ public sealed partial class ReportReaderTests(PostgresFixture postgres) : IAsync
 
     private Task<ReportModel> ReadAsync(ReportRequest request) => new ReportReader(_deployment.Deployment, request).ReadAsync(None);
 
-    private Task<int> InsertJobsAsync(int count, string status, string? detail, string dataset) => ExecuteAsync(
+    private Task<int> InsertJobsAsync(int count, string status, string? detail, string dataset, string? endBlock = "29") => ExecuteAsync(
         """
         WITH new AS (INSERT INTO jobs (node_id, idempotency_key) SELECT 'worker-01', gen_random_uuid()::text FROM generate_series(1, $1) RETURNING id, node_id),
         scheduled AS (INSERT INTO job_events (job_id, node_id, event_type, detail) SELECT id, node_id, 'SCHEDULED', $4::jsonb FROM new)
         INSERT INTO jobs_status (job_id, node_id, status, detail) SELECT id, node_id, $2, $3::jsonb FROM new
         """,
-        count, status, Sql.Text(detail), JobDescriptorJson.Write(_job.Descriptor! with { DatasetName = dataset }));
+        count, status, Sql.Text(detail), JobDescriptorJson.Write(_job.Descriptor! with { DatasetName = dataset, EndBlock = endBlock }));
 
     private Task<int> ExecuteAsync(string sql, params object?[] parameters) =>
         _deployment.Database.RunAsync("filling the database", connection => connection.ExecuteAsync(sql, parameters, None), null, None);
