@@ -21,6 +21,7 @@
         'Register-AmpProvider', 'Get-AmpProvider', 'Test-AmpProvider', 'Remove-AmpProvider', 'Start-AmpDevChain', 'Stop-AmpDevChain'
         'Start-AmpJob', 'Get-AmpJob', 'Wait-AmpJob', 'Stop-AmpJob', 'Restart-AmpJob', 'Remove-AmpJob', 'Get-AmpJobEvent'
         'Get-AmpJobProgress', 'Watch-AmpJobProgress'
+        'Export-AmpReport'
         'Get-AmpSyncEvent', 'Register-AmpSyncEventAction', 'Start-AmpDevBroker', 'Stop-AmpDevBroker'
         'Submit-AmpBackgroundJob', 'Get-AmpBackgroundJob', 'Wait-AmpBackgroundJob', 'Stop-AmpBackgroundJob', 'Restart-AmpBackgroundJob'
         'Start-AmpBackgroundWorker', 'Stop-AmpBackgroundWorker', 'Get-AmpBackgroundWorker'

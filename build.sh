@@ -58,6 +58,8 @@ need_postgres() {
 need_test_tools() {
     have kcat || { apt_install kcat && say "kcat: installed with apt-get"; } || say "kcat: not here; its tests are skipped"
     { have curl && have jq; } || { apt_install curl jq && say "curl and jq: installed with apt-get"; } || say "curl or jq: not here; tests with them are skipped"
+    # Half a gigabyte and a minute: not installed for a handful of tests.
+    have chromium || have chromium-headless-shell || have chromium-browser || have google-chrome || say "chromium: not here; its tests are skipped"
     if have npm; then
         [ tests/tools/node_modules -nt tests/tools/package.json ] || {
             quietly npm npm --prefix tests/tools install --no-package-lock --no-audit --no-fund

@@ -23,6 +23,8 @@ Describe 'Tab completion' {
         @{ Line = 'Get-AmpFile -Dataset demo/devnet -Table l'; Expected = 'logs' }
         @{ Line = 'Get-AmpJob '; Expected = '1' }
         @{ Line = 'Wait-AmpJob 1'; Expected = '1' }
+        @{ Line = 'Export-AmpReport ./r.html -Dataset d'; Expected = 'demo/devnet' }
+        @{ Line = 'Export-AmpReport ./r.html -JobId '; Expected = '1' }
         @{ Line = 'Test-AmpProvider d'; Expected = 'dev' }
         @{ Line = 'Get-AmpJob -Status Comp'; Expected = 'Completed' }
         @{ Line = 'Get-AmpSyncEvent -EventType sync.f'; Expected = 'sync.failed' }

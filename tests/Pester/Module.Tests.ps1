@@ -31,7 +31,7 @@ Describe 'Amp' {
     }
 
     It 'supports -WhatIf on every cmdlet that changes something' {
-        $changing = Get-Command -Module Amp | Where-Object { $_.Verb -in 'Start', 'Stop', 'Register', 'Unregister', 'Initialize', 'Submit', 'Restart', 'Clear', 'Set', 'Reset', 'Suspend', 'Resume' -or $_.Name -eq 'New-AmpConfiguration' }
+        $changing = Get-Command -Module Amp | Where-Object { $_.Verb -in 'Start', 'Stop', 'Register', 'Unregister', 'Initialize', 'Submit', 'Restart', 'Clear', 'Set', 'Reset', 'Suspend', 'Resume', 'Export' -or $_.Name -eq 'New-AmpConfiguration' }
         $changing | Where-Object { -not $_.Parameters.ContainsKey('WhatIf') } | Should -BeNullOrEmpty
     }
 

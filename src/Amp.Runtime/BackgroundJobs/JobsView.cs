@@ -23,6 +23,14 @@ internal sealed class JobsView(MetadataDatabase database)
             r => JobRow.Read(r).ToJob(), cancellationToken),
         null, cancellationToken);
 
+    /// <summary>How many jobs of each type are in each state, by type.</summary>
+    public Task<List<BackgroundJobCount>> CountAsync(CancellationToken cancellationToken) => database.RunAsync(
+        "counting background jobs",
+        connection => connection.QueryAsync(
+            "SELECT type, state, count(*) FROM amp_jobs.job GROUP BY type, state ORDER BY type, state", [],
+            r => new BackgroundJobCount(r.GetString(0), Enum.Parse<AmpBackgroundJobStatus>(r.GetString(1), ignoreCase: true), r.GetInt64(2)), cancellationToken),
+        null, cancellationToken);
+
     /// <summary>Dead letters, the oldest first.</summary>
     public Task<List<AmpDeadLetter>> DeadLettersAsync(IReadOnlyList<string> types, IReadOnlyList<Guid> tenantIds, CancellationToken cancellationToken) => database.RunAsync(
         "reading dead letters",

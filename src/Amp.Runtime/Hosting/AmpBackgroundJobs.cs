@@ -85,6 +85,9 @@ public sealed class AmpBackgroundJobs
         return [.. types.Distinct().Where(type => !patterns.Exists(pattern => FileSystemName.MatchesSimpleExpression(pattern, type, ignoreCase: false)))];
     }
 
+    /// <summary>How many jobs of each type are in each state, by type.</summary>
+    public Task<List<BackgroundJobCount>> CountAsync(CancellationToken cancellationToken) => _view.CountAsync(cancellationToken);
+
     /// <summary>Jobs, newest first.</summary>
     public async IAsyncEnumerable<AmpBackgroundJob> GetJobsAsync(BackgroundJobQuery query, [EnumeratorCancellation] CancellationToken cancellationToken)
     {

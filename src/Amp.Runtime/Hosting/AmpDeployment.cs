@@ -67,6 +67,15 @@ public sealed class AmpDeployment : IAsyncDisposable
     public async Task<AmpBackgroundJobs> OpenBackgroundJobsAsync(CancellationToken cancellationToken) =>
         _backgroundJobs ??= await AmpBackgroundJobs.OpenAsync(this, cancellationToken);
 
+    /// <summary>Its background jobs, or null when it has no tables of them or is reached over HTTP. Makes none.</summary>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="AmpException"><c>DatabaseNewerThanModule</c>; errors of the database.</exception>
+    public async Task<AmpBackgroundJobs?> FindBackgroundJobsAsync(CancellationToken cancellationToken) =>
+        !IsRemote && await Database.RunAsync(
+            "looking for background jobs", connection => Migrator.HasTableAsync(connection, MigrationSet.BackgroundJobs.History, cancellationToken), null, cancellationToken)
+            ? await OpenBackgroundJobsAsync(cancellationToken)
+            : null;
+
     internal MetadataDatabase Database => _database ?? throw NeedsDatabase();
 
     /// <summary>Connects to the same database once more, with a pool of its own, for the statements of a queue.</summary>

@@ -165,7 +165,8 @@ internal sealed class Migrator(MetadataDatabase database, MigrationSet set, ILog
         }
     }
 
-    private static async Task<bool> HasTableAsync(NpgsqlConnection connection, string table, CancellationToken cancellationToken) =>
+    /// <summary>Whether there is a table of that name.</summary>
+    internal static async Task<bool> HasTableAsync(NpgsqlConnection connection, string table, CancellationToken cancellationToken) =>
         await connection.ScalarAsync<bool>("SELECT to_regclass($1) IS NOT NULL", [table], cancellationToken);
 
     private static List<Migration> Load(string prefix)

@@ -8,6 +8,9 @@ namespace Amp.Support;
 /// <summary>Programs that tests need beyond .NET, where they are, and what installs them.</summary>
 internal static class TestTools
 {
+    /// <summary>A browser; too large for the build script to install it.</summary>
+    public const string Browser = "chromium";
+
     /// <summary>The repository's root.</summary>
     public static string RepositoryRoot { get; } = FindRoot();
 
@@ -22,6 +25,7 @@ internal static class TestTools
         "parquet-wasm" => OnPath("node") is { } node && ExistingDirectory("parquet-wasm") is not null ? node : null,
         "anvil" => OnPath("anvil") ?? ExistingFile("@foundry-rs/anvil-linux-amd64/bin/anvil"),
         "postgres" => MetadataDbTool(),
+        Browser => OnPath(Browser) ?? OnPath("chromium-headless-shell") ?? OnPath("chromium-browser") ?? OnPath("google-chrome"),
         _ => OnPath(tool),
     };
 
@@ -52,7 +56,8 @@ internal static class TestTools
     public static string? WhyNot(params IReadOnlyCollection<string> tools)
     {
         string[] missing = [.. tools.Where(tool => Find(tool) is null)];
-        return missing.Length > 0 ? $"needs {string.Join(", ", missing)}, which this machine does not have (./build.sh test installs it)" : null;
+        var remedy = missing.Contains(Browser) ? $"install {Browser}" : "./build.sh test installs it";
+        return missing.Length > 0 ? $"needs {string.Join(", ", missing)}, which this machine does not have ({remedy})" : null;
     }
 
     private static string? ExistingFile(string path) =>
