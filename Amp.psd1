@@ -20,7 +20,7 @@
         'Test-AmpTable', 'Repair-AmpTable', 'Restore-AmpTable'
         'Register-AmpProvider', 'Get-AmpProvider', 'Test-AmpProvider', 'Remove-AmpProvider', 'Start-AmpDevChain', 'Stop-AmpDevChain'
         'Start-AmpJob', 'Get-AmpJob', 'Wait-AmpJob', 'Stop-AmpJob', 'Restart-AmpJob', 'Remove-AmpJob', 'Get-AmpJobEvent'
-        'Get-AmpJobProgress', 'Watch-AmpJobProgress'
+        'Get-AmpJobProgress', 'Watch-AmpJobProgress', 'Show-AmpProgress'
         'Get-AmpSyncEvent', 'Register-AmpSyncEventAction', 'Start-AmpDevBroker', 'Stop-AmpDevBroker'
         'Submit-AmpBackgroundJob', 'Get-AmpBackgroundJob', 'Wait-AmpBackgroundJob', 'Stop-AmpBackgroundJob', 'Restart-AmpBackgroundJob'
         'Start-AmpBackgroundWorker', 'Stop-AmpBackgroundWorker', 'Get-AmpBackgroundWorker'

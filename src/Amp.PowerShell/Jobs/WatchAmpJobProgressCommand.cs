@@ -115,12 +115,8 @@ public sealed class WatchAmpJobProgressCommand : AmpDeploymentCmdlet
         var bar = new ProgressRecord(HashCode.Combine(table.JobId, table.Table) & int.MaxValue, $"Job {table.JobId} {table.Table}", Status(table))
         {
             PercentComplete = (int)(table.PercentComplete ?? -1),
+            SecondsRemaining = (int)(table.TimeLeft?.TotalSeconds ?? -1),
         };
-        if (table is { BlocksPerSecond: > 0 and var rate, EndBlock: { } end, StartBlock: { } start } && end - start + 1 is var all && all >= table.BlocksCount)
-        {
-            bar.SecondsRemaining = (int)Math.Min(int.MaxValue, (all - table.BlocksCount) / rate);
-        }
-
         return _bars[bar.ActivityId] = bar;
     }
 
