@@ -1,6 +1,6 @@
 BeforeDiscovery {
-    # What a pseudo-terminal is made with here; its window is resized with stty.
-    $noTerminal = [bool]($IsWindows -or -not (Get-Command script, stty -CommandType Application -ErrorAction Ignore | Measure-Object | Where-Object Count -ge 2))
+    # util-linux's script makes a terminal, stty changes the size of its window.
+    $noTerminal = -not $IsLinux -or @(Get-Command script, stty -CommandType Application -ErrorAction Ignore).Count -lt 2
 }
 
 BeforeAll {
@@ -249,6 +249,23 @@ Describe 'Show-AmpProgress' {
         finally {
             $env:AMP_CONFIG_ADMIN_API_ADDR = $null
             Stop-AmpController
+            Stop-Terminal $terminal
+        }
+    }
+
+    It 'says so when the database does not answer, and leaves all the same' -Skip:$noTerminal {
+        $terminal = Start-Terminal
+        $server = @(Get-ServerProcess $deployment.Path)
+        try {
+            Show-Progress $terminal
+            $server += Get-Process | Where-Object { $_.Parent.Id -in $server.Id }
+            sh -c "kill -STOP $($server.Id)"
+            Wait-Screen $terminal { (Get-Screen $terminal) -match 'What you see is .* old: no answer yet' }
+            Send-Key $terminal q
+            Assert-Left $terminal
+        }
+        finally {
+            sh -c "kill -CONT $($server.Id)"
             Stop-Terminal $terminal
         }
     }

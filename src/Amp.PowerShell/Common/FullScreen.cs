@@ -23,22 +23,28 @@ internal sealed class FullScreen : IDisposable
         Control(EnterSequence);
     }
 
-    /// <summary>How much there is to draw on, as the window is now; its last column stays free, since erasing the rest of a full line would erase its last character.</summary>
-    public Size Size => _ui.RawUI.WindowSize is var window ? new Size(window.Width - 1, window.Height) : default;
-
-    /// <summary>Refuses a host that has no terminal to draw on and to read keys from.</summary>
-    /// <exception cref="AmpException"><c>TerminalRequired</c>.</exception>
-    public static void Require(PSHost host)
+    /// <summary>
+    /// How much there is to draw on, as the window is now; its last column stays free, since erasing the rest of a full line
+    /// would erase its last character.
+    /// </summary>
+    public Size Size
     {
-        if (Unusable(host) is { } reason)
+        get
         {
-            throw new AmpException("TerminalRequired", AmpErrorKind.InvalidState, $"There is no terminal to draw on: {reason}.")
-            {
-                Target = host.Name,
-                RecommendedAction = "Watch-AmpJobProgress follows jobs as objects: Get-AmpJob -Status Running | Watch-AmpJobProgress. Get-AmpJobProgress gives how far they are now.",
-            };
+            var window = _ui.RawUI.WindowSize;
+            return new Size(Math.Max(0, window.Width - 1), Math.Max(0, window.Height));
         }
     }
+
+    /// <summary>The interface of a host that has a terminal to draw on and to read keys from.</summary>
+    /// <exception cref="AmpException"><c>TerminalRequired</c>.</exception>
+    public static PSHostUserInterface Require(PSHost host) => Unusable(host) is not { } reason
+        ? host.UI
+        : throw new AmpException("TerminalRequired", AmpErrorKind.InvalidState, $"There is no terminal to draw on: {reason}.")
+        {
+            Target = host.Name,
+            RecommendedAction = "Watch-AmpJobProgress follows jobs as objects: Get-AmpJob -Status Running | Watch-AmpJobProgress. Get-AmpJobProgress gives how far they are now.",
+        };
 
     /// <summary>Draws all lines at once; as many as the window has.</summary>
     public void Draw(IReadOnlyList<string> lines)

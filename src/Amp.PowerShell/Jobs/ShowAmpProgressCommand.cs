@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using System.Management.Automation.Host;
 using Amp.Hosting.Dashboard;
 using Amp.PowerShell.Common;
 
@@ -23,7 +24,11 @@ public sealed class ShowAmpProgressCommand : AmpDeploymentCmdlet
     /// <summary>The screen is drawn at least so often: the clock on it goes on.</summary>
     private static readonly TimeSpan ClockInterval = TimeSpan.FromSeconds(1);
 
+    /// <summary>How long the last look may take to end once the view was left.</summary>
+    private static readonly TimeSpan LeaveTimeout = TimeSpan.FromSeconds(1);
+
     private readonly List<long> _jobIds = [];
+    private PSHostUserInterface _ui = null!;
 
     /// <summary>Numbers of the jobs; parts of them are shown as well.</summary>
     [Parameter(ParameterSetName = ById, Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
@@ -52,11 +57,7 @@ public sealed class ShowAmpProgressCommand : AmpDeploymentCmdlet
             }));
         }
 
-        OrThrow(() =>
-        {
-            FullScreen.Require(Host);
-            return true;
-        });
+        _ui = OrThrow(() => FullScreen.Require(Host));
     }
 
     /// <inheritdoc/>
@@ -92,9 +93,9 @@ public sealed class ShowAmpProgressCommand : AmpDeploymentCmdlet
         var reading = reader.ReadAsync(stop.Token);
         try
         {
-            using var screen = new FullScreen(Host.UI);
+            using var screen = new FullScreen(_ui);
             var time = TimeProvider.System;
-            var (drawnAt, size, scroll, page, isNews) = (0L, default(System.Management.Automation.Host.Size), 0, 1, true);
+            var (drawnAt, size, scroll, page, isNews) = (0L, default(Size), 0, 1, true);
             while (true)
             {
                 if (reading.IsCompleted)
@@ -138,8 +139,10 @@ public sealed class ShowAmpProgressCommand : AmpDeploymentCmdlet
         }
         finally
         {
+            // A database that is frozen does not even answer that it gave up; a look changes nothing, so it may end later.
             stop.Cancel();
-            await reading.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+            var ended = reading.ContinueWith(static look => look.Exception, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+            await Task.WhenAny(ended, Task.Delay(LeaveTimeout, CancellationToken.None));
         }
     }
 

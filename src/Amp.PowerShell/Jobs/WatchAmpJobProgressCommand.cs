@@ -14,7 +14,7 @@ namespace Amp.PowerShell.Jobs;
 [OutputType(typeof(AmpTableProgress))]
 public sealed class WatchAmpJobProgressCommand : AmpDeploymentCmdlet
 {
-    /// <summary>How often bars are drawn that nothing changes: while a job writes no file, its rate fades.</summary>
+    /// <summary>How often bars are drawn; of changes that follow each other closely, they show the last.</summary>
     private static readonly TimeSpan DrawInterval = TimeSpan.FromMilliseconds(300);
 
     private readonly List<long> _jobIds = [];
