@@ -195,8 +195,14 @@ public sealed record AmpTableProgress
     /// <summary>Share of the range that is done, 0 to 100; null for a continuous job.</summary>
     public double? PercentComplete { get; init; }
 
-    /// <summary>Blocks per second since the watching began; null when unknown.</summary>
+    /// <summary>Blocks per second of late, while it was watched; null when unknown.</summary>
     public double? BlocksPerSecond { get; init; }
+
+    /// <summary>How long the rest of the range takes at that rate; null when unknown and for a continuous job.</summary>
+    public TimeSpan? TimeLeft =>
+        this is { BlocksPerSecond: > 0 and var rate, EndBlock: { } end, StartBlock: { } start } && end - start + 1 is var all && all >= BlocksCount
+            ? TimeSpan.FromSeconds(Math.Min((all - BlocksCount) / rate, int.MaxValue))
+            : null;
 
     /// <summary>Why the job failed, when it did.</summary>
     public string? ErrorMessage { get; init; }

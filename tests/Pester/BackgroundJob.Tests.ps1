@@ -158,6 +158,11 @@ Describe 'Wait-AmpBackgroundJob' {
         $ended[0].LastError | Should -Be 'no such thing'
     }
 
+    It 'draws one bar while it waits' {
+        $job = Submit-AmpBackgroundJob test.echo @{ text = 'later' } -Delay 00:00:01
+        (Invoke-WithBars "Wait-AmpBackgroundJob $($job.JobId) -Timeout 00:00:20" -Bars 1).Status | Should -Be Completed
+    }
+
     It 'gives up after -Timeout, and waits for the others' {
         Assert-CommandError { Wait-AmpBackgroundJob $waiting.JobId -Timeout 00:00:00.2 } -Id AmpBackgroundJobNotEnded -Category InvalidOperation -Target $waiting.JobId
         (Get-AmpBackgroundJob $waiting.JobId).Status | Should -Be Queued

@@ -138,18 +138,15 @@ Describe 'Watch-AmpJobProgress' {
         # Two calls a block at 200 calls a second: long enough to be drawn.
         $null = Register-AmpProvider paced pacednet $deployment.Chain.Url -RateLimitPerMinute 12000
         $null = New-AmpDatasetManifest pacednet | Register-AmpDataset demo/watched
-        $shell = [powershell]::Create()
-        try {
-            $progress = $shell.AddScript("Import-Module '$ModulePath'; Start-AmpJob demo/watched 299 | Watch-AmpJobProgress").Invoke()
-            $progress[-1].Status | Should -Be Completed
-            ($progress | Where-Object Status -eq Completed).Table | Sort-Object | Should -Be blocks, logs, transactions
-            $bars = $shell.Streams.Progress | Group-Object ActivityId
-            $bars.Count | Should -Be 3
-            $bars | ForEach-Object { $_.Group[-1].RecordType | Should -Be Completed }
-        }
-        finally {
-            $shell.Dispose()
-        }
+        $progress = Invoke-WithBars 'Start-AmpJob demo/watched 299 | Watch-AmpJobProgress' -Bars 3
+        $progress[-1].Status | Should -Be Completed
+        ($progress | Where-Object Status -eq Completed).Table | Sort-Object | Should -Be blocks, logs, transactions
+        $left = $progress | Where-Object { $_.BlocksPerSecond -and $_.PercentComplete -lt 100 } | Select-Object -Last 1
+        $left.TimeLeft.TotalSeconds | Should -BeGreaterThan 0
+    }
+
+    It 'draws nothing with $ProgressPreference SilentlyContinue' {
+        (Invoke-WithBars "`$ProgressPreference = 'SilentlyContinue'; Watch-AmpJobProgress 1" -Bars 0).Count | Should -Be 3
     }
 
     It 'follows several jobs side by side, and ends with the last' {
@@ -183,6 +180,13 @@ Describe 'Watch-AmpJobProgress' {
 }
 
 Describe 'Wait-AmpJob' {
+    It 'draws a bar for each table while it waits' {
+        $null = Register-AmpProvider waiting waitingnet $deployment.Chain.Url -RateLimitPerMinute 12000
+        $null = New-AmpDatasetManifest waitingnet | Register-AmpDataset demo/waiting
+        $job = Start-AmpJob demo/waiting 299
+        (Invoke-WithBars "Wait-AmpJob $($job.JobId)" -Bars 3).Status | Should -Be Completed
+    }
+
     It 'gives up after -Timeout, and the job goes on' {
         Assert-CommandError { Wait-AmpJob $slow.JobId -Timeout 00:00:00.2 } -Id AmpJobWaitTimedOut -Category InvalidOperation -Target $slow.JobId
         (Get-AmpJob $slow.JobId).IsTerminal | Should -BeFalse

@@ -24,7 +24,7 @@ Describe 'Amp' {
     }
 
     It 'declares what each cmdlet gives, where it gives something' {
-        $silent = 'Disconnect-Amp', 'Initialize-AmpDatabase', 'Stop-AmpWorker', 'Stop-AmpController', 'Stop-AmpDevChain', 'Stop-AmpDevBroker',
+        $silent = 'Disconnect-Amp', 'Initialize-AmpDatabase', 'Show-AmpProgress', 'Stop-AmpWorker', 'Stop-AmpController', 'Stop-AmpDevChain', 'Stop-AmpDevBroker',
             'Remove-AmpJob', 'Remove-AmpDataset', 'Remove-AmpProvider', 'Unregister-AmpWorkerService', 'Stop-AmpBackgroundWorker',
             'Register-AmpBackgroundJobHandler', 'Unregister-AmpBackgroundJobHandler', 'Clear-AmpDeadLetter'
         Get-Command -Module Amp | Where-Object { -not $_.OutputType -and $_.Name -notin $silent } | Should -BeNullOrEmpty

@@ -80,6 +80,15 @@ Describe 'Test-AmpTable' {
     }
 }
 
+Describe 'Progress of <Name>' -ForEach @(
+    @{ Name = 'Test-AmpTable'; Command = 'Test-AmpTable demo/devnet'; Results = 3 }
+    @{ Name = 'Repair-AmpTable'; Command = 'Repair-AmpTable demo/devnet'; Results = 0 }
+) {
+    It 'is a bar for each table' {
+        Invoke-WithBars $Command -Bars 3 | Should -HaveCount $Results
+    }
+}
+
 Describe 'Repair-AmpTable' {
     It 'leaves sound tables alone, and says so' {
         Repair-AmpTable demo/devnet | Should -BeNullOrEmpty
@@ -155,6 +164,10 @@ Describe 'Restore-AmpTable' {
         $tables | ForEach-Object { $_ | Should -BeOfType Amp.AmpTable; $_.CurrentBlock | Should -Be $deployment.LastBlock }
         (Get-AmpFile demo/devnet).FullName | Sort-Object | Should -Be $files
         Test-AmpTable -Quiet | Should -BeTrue
+    }
+
+    It 'draws a bar for each table' {
+        Invoke-WithBars 'Restore-AmpTable demo/devnet' -Bars 3 | Should -HaveCount 3
     }
 
     It 'says which table the dataset does not have' {

@@ -150,6 +150,31 @@ function Invoke-Stoppable {
     }
 }
 
+# Runs a command in a runspace of its own and gives what it writes. Asserts that it drew so many progress bars, none more often
+# than four times a second, and that all of them are gone.
+function Invoke-WithBars {
+    param([Parameter(Mandatory)][string] $Command, [Parameter(Mandatory)][int] $Bars)
+
+    $shell = [powershell]::Create()
+    try {
+        $null = $shell.AddScript("Import-Module '$ModulePath'").Invoke()
+        $shell.Commands.Clear()
+        $watch = [Diagnostics.Stopwatch]::StartNew()
+        $shell.AddScript($Command).Invoke()
+        $most = 1 + [Math]::Floor($watch.Elapsed.TotalSeconds * 4)
+        $shell.Streams.Error | Should -BeNullOrEmpty
+        $drawn = @($shell.Streams.Progress | Group-Object ActivityId)
+        $drawn.Count | Should -Be $Bars
+        foreach ($bar in $drawn) {
+            $bar.Group[-1].RecordType | Should -Be Completed
+            @($bar.Group | Where-Object RecordType -eq Processing).Count | Should -BeIn (1..$most)
+        }
+    }
+    finally {
+        $shell.Dispose()
+    }
+}
+
 # Starts a PowerShell with the module; its output goes to a file.
 function Start-ChildShell {
     param([Parameter(Mandatory)][string] $Command, [Parameter(Mandatory)][string] $OutputPath)

@@ -29,11 +29,12 @@ public sealed class WaitAmpBackgroundJobCommand : BackgroundJobCmdlet
     protected override void EndProcessing() => Run(async (jobs, pipeline, cancellationToken) =>
     {
         var deadline = DateTimeOffset.UtcNow + Timeout;
-        foreach (var jobId in _jobIds)
+        var bar = new CountBar(pipeline, "Waiting for background jobs", "jobs");
+        foreach (var (done, jobId) in _jobIds.Index())
         {
             try
             {
-                await pipeline.OutputAsync(await WaitAsync(jobs, jobId, deadline, cancellationToken));
+                await pipeline.OutputAsync(await WaitAsync(jobs, jobId, deadline, () => bar.Report((done, _jobIds.Count)), cancellationToken));
             }
             catch (AmpException e)
             {
@@ -42,7 +43,8 @@ public sealed class WaitAmpBackgroundJobCommand : BackgroundJobCmdlet
         }
     });
 
-    private static async Task<AmpBackgroundJob> WaitAsync(AmpBackgroundJobs jobs, Guid jobId, DateTimeOffset? deadline, CancellationToken cancellationToken)
+    private static async Task<AmpBackgroundJob> WaitAsync(
+        AmpBackgroundJobs jobs, Guid jobId, DateTimeOffset? deadline, Action draw, CancellationToken cancellationToken)
     {
         while (true)
         {
@@ -61,6 +63,7 @@ public sealed class WaitAmpBackgroundJobCommand : BackgroundJobCmdlet
                 };
             }
 
+            draw();
             await Task.Delay(Interval, cancellationToken);
         }
     }

@@ -16,6 +16,7 @@ public abstract class AmpCmdlet : PSCmdlet, IDisposable
     private const int ChannelCapacity = 512;
 
     private readonly CancellationTokenSource _stop = new();
+    private readonly ProgressBars _bars = new(TimeProvider.System);
 
     /// <summary>The runspace that the cmdlet runs in; what the cmdlet starts belongs to it.</summary>
     private protected Guid RunspaceId { get; } = Runspace.DefaultRunspace?.InstanceId ?? Guid.Empty;
@@ -110,7 +111,7 @@ public abstract class AmpCmdlet : PSCmdlet, IDisposable
             {
                 try
                 {
-                    await work(new PipelineWriter(channel.Writer, token), token);
+                    await work(new PipelineWriter(channel.Writer, _bars, token), token);
                 }
                 finally
                 {
@@ -142,6 +143,12 @@ public abstract class AmpCmdlet : PSCmdlet, IDisposable
             cancellation.Cancel();
             running.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default)
                 .GetAwaiter().GetResult();
+
+            // Also after Select-Object -First, which ends the pipeline but leaves its bars standing.
+            foreach (var bar in _bars.End())
+            {
+                WriteProgress(bar);
+            }
         }
     }
 

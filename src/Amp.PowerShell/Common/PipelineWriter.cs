@@ -14,7 +14,7 @@ internal enum PipelineItemKind
 internal readonly record struct PipelineItem(PipelineItemKind Kind, object Value, TaskCompletionSource? Written = null);
 
 /// <summary>How a cmdlet's asynchronous work talks to the pipeline; may be used from any thread.</summary>
-internal sealed class PipelineWriter(ChannelWriter<PipelineItem> channel, CancellationToken cancellationToken)
+internal sealed class PipelineWriter(ChannelWriter<PipelineItem> channel, ProgressBars bars, CancellationToken cancellationToken)
 {
     public ValueTask OutputAsync(object value) => WriteAsync(PipelineItemKind.Output, value);
 
@@ -30,7 +30,14 @@ internal sealed class PipelineWriter(ChannelWriter<PipelineItem> channel, Cancel
 
     public ValueTask VerboseAsync(string message) => WriteAsync(PipelineItemKind.Verbose, message);
 
-    public ValueTask ProgressAsync(ProgressRecord record) => WriteAsync(PipelineItemKind.Progress, record);
+    /// <summary>Draws a progress bar, unless it was drawn just now or the pipeline is busy: nothing waits for a bar.</summary>
+    public void Progress(ProgressRecord bar)
+    {
+        if (bars.IsDue(bar))
+        {
+            channel.TryWrite(new PipelineItem(PipelineItemKind.Progress, bar));
+        }
+    }
 
     private ValueTask WriteAsync(PipelineItemKind kind, object value) =>
         channel.WriteAsync(new PipelineItem(kind, value), cancellationToken);

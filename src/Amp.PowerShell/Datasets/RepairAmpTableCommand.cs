@@ -45,7 +45,7 @@ public sealed class RepairAmpTableCommand : AmpDeploymentCmdlet
         {
             await foreach (var table in filter.ChooseAsync(deployment.Client, cancellationToken))
             {
-                var test = await deployment.Tables.TestAsync(table, cancellationToken);
+                var test = await deployment.Tables.TestAsync(table, cancellationToken, new CountBar(pipeline, $"Testing {table.Dataset} {table.Table}", "files"));
                 if (test.Success)
                 {
                     await pipeline.VerboseAsync($"{table.Dataset} {table.Table}: nothing is wrong.");

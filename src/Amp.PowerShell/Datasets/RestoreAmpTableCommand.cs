@@ -53,7 +53,8 @@ public sealed class RestoreAmpTableCommand : AmpDeploymentCmdlet
             {
                 Run(async (deployment, pipeline, cancellationToken) =>
                 {
-                    var (table, refused) = await deployment.Tables.RestoreAsync(dataset!, folder, Force, cancellationToken);
+                    var bar = new CountBar(pipeline, $"Restoring {Dataset} {folder.Table}", "files");
+                    var (table, refused) = await deployment.Tables.RestoreAsync(dataset!, folder, Force, cancellationToken, bar);
                     foreach (var error in refused)
                     {
                         await pipeline.ErrorAsync(error);

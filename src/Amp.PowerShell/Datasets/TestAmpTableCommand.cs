@@ -43,7 +43,7 @@ public sealed class TestAmpTableCommand : AmpDeploymentCmdlet
             {
                 try
                 {
-                    var test = await deployment.Tables.TestAsync(table, cancellationToken);
+                    var test = await deployment.Tables.TestAsync(table, cancellationToken, new CountBar(pipeline, $"Testing {table.Dataset} {table.Table}", "files"));
                     _isSound &= test.Success;
                     if (!Quiet)
                     {

@@ -25,7 +25,9 @@ public sealed class WaitAmpJobCommand : AmpDeploymentCmdlet
         {
             Run(async (deployment, pipeline, cancellationToken) =>
             {
-                var waiting = JobWatch.WaitAsync(deployment.Client, jobId, TimeProvider.System, cancellationToken);
+                using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+                var waiting = JobWatch.WaitAsync(deployment.Client, jobId, TimeProvider.System, stop.Token);
+                var drawing = DrawAsync(deployment.Client, jobId, pipeline, stop.Token);
                 AmpJob job;
                 try
                 {
@@ -39,6 +41,11 @@ public sealed class WaitAmpJobCommand : AmpDeploymentCmdlet
                         RecommendedAction = $"See how far it is with 'Get-AmpJobProgress {jobId}'.",
                     };
                 }
+                finally
+                {
+                    stop.Cancel();
+                    await Task.WhenAll(waiting, drawing).ContinueWith(static ended => ended.Exception, TaskScheduler.Default);
+                }
 
                 await pipeline.OutputAsync(job);
                 if (JobErrors.From(job.JobId, job.Status, job.ErrorMessage) is { } error)
@@ -46,6 +53,15 @@ public sealed class WaitAmpJobCommand : AmpDeploymentCmdlet
                     await pipeline.ErrorAsync(error);
                 }
             });
+        }
+    }
+
+    /// <summary>Draws a bar for each table, until the job has ended. What goes wrong here goes wrong with the wait as well, which tells.</summary>
+    private static async Task DrawAsync(IAmpClient client, long jobId, PipelineWriter pipeline, CancellationToken cancellationToken)
+    {
+        await foreach (var table in JobWatch.FollowAsync(client, jobId, TimeProvider.System, cancellationToken))
+        {
+            pipeline.Progress(TableBar.Of(table));
         }
     }
 }

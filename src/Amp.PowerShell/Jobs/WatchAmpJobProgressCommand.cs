@@ -1,9 +1,7 @@
 using System.Collections.Concurrent;
-using System.Globalization;
 using System.Management.Automation;
 using Amp.Events;
 using Amp.Hosting;
-using Amp.Internal;
 using Amp.PowerShell.Common;
 
 namespace Amp.PowerShell.Jobs;
@@ -16,11 +14,10 @@ namespace Amp.PowerShell.Jobs;
 [OutputType(typeof(AmpTableProgress))]
 public sealed class WatchAmpJobProgressCommand : AmpDeploymentCmdlet
 {
-    /// <summary>The console draws what is sent last, at most five times a second.</summary>
+    /// <summary>How often bars are drawn; of changes that follow each other closely, they show the last.</summary>
     private static readonly TimeSpan DrawInterval = TimeSpan.FromMilliseconds(300);
 
     private readonly List<long> _jobIds = [];
-    private readonly ConcurrentDictionary<int, ProgressRecord> _bars = new();
 
     /// <summary>Numbers of the jobs.</summary>
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
@@ -42,31 +39,20 @@ public sealed class WatchAmpJobProgressCommand : AmpDeploymentCmdlet
             return;
         }
 
-        try
+        Run((deployment, pipeline, cancellationToken) =>
         {
-            Run((deployment, pipeline, cancellationToken) =>
-            {
-                var kafka = Source is AmpProgressSource.Kafka ? new SyncEventReader(deployment.RequireKafka()) : null;
-                return Task.WhenAll(_jobIds.Distinct().Select(jobId => kafka is null
-                    ? WatchAsync(
-                        JobWatch.FollowAsync(deployment.Client, jobId, TimeProvider.System, cancellationToken),
-                        async _ => ErrorOf(await deployment.Client.GetJobAsync(jobId, cancellationToken)), pipeline, cancellationToken)
-                    : WatchAsync(
-                        SyncEventWatch.FollowAsync(kafka, jobId, TimeProvider.System, cancellationToken),
-                        tables => Task.FromResult(tables.Select(ErrorOf).FirstOrDefault(error => error is not null)), pipeline, cancellationToken)));
-            });
-        }
-        finally
-        {
-            // Also after Select-Object -First, which ends the pipeline but leaves its bars standing.
-            foreach (var bar in _bars.Values)
-            {
-                WriteProgress(new ProgressRecord(bar.ActivityId, bar.Activity, bar.StatusDescription) { RecordType = ProgressRecordType.Completed });
-            }
-        }
+            var kafka = Source is AmpProgressSource.Kafka ? new SyncEventReader(deployment.RequireKafka()) : null;
+            return Task.WhenAll(_jobIds.Distinct().Select(jobId => kafka is null
+                ? WatchAsync(
+                    JobWatch.FollowAsync(deployment.Client, jobId, TimeProvider.System, cancellationToken),
+                    async _ => ErrorOf(await deployment.Client.GetJobAsync(jobId, cancellationToken)), pipeline, cancellationToken)
+                : WatchAsync(
+                    SyncEventWatch.FollowAsync(kafka, jobId, TimeProvider.System, cancellationToken),
+                    tables => Task.FromResult(tables.Select(ErrorOf).FirstOrDefault(error => error is not null)), pipeline, cancellationToken)));
+        });
     }
 
-    private async Task WatchAsync(
+    private static async Task WatchAsync(
         IAsyncEnumerable<AmpTableProgress> changes, Func<IEnumerable<AmpTableProgress>, Task<AmpException?>> findErrorAsync, PipelineWriter pipeline,
         CancellationToken cancellationToken)
     {
@@ -78,7 +64,7 @@ public sealed class WatchAmpJobProgressCommand : AmpDeploymentCmdlet
             {
                 foreach (var table in latest.Values.OrderBy(table => table.Table, StringComparer.Ordinal))
                 {
-                    await pipeline.ProgressAsync(Bar(table));
+                    pipeline.Progress(TableBar.Of(table));
                 }
 
                 await Task.WhenAny(following, Task.Delay(DrawInterval, cancellationToken));
@@ -108,32 +94,5 @@ public sealed class WatchAmpJobProgressCommand : AmpDeploymentCmdlet
             latest[table.Table] = table;
             await pipeline.OutputAsync(table);
         }
-    }
-
-    private ProgressRecord Bar(AmpTableProgress table)
-    {
-        var bar = new ProgressRecord(HashCode.Combine(table.JobId, table.Table) & int.MaxValue, $"Job {table.JobId} {table.Table}", Status(table))
-        {
-            PercentComplete = (int)(table.PercentComplete ?? -1),
-        };
-        if (table is { BlocksPerSecond: > 0 and var rate, EndBlock: { } end, StartBlock: { } start } && end - start + 1 is var all && all >= table.BlocksCount)
-        {
-            bar.SecondsRemaining = (int)Math.Min(int.MaxValue, (all - table.BlocksCount) / rate);
-        }
-
-        return _bars[bar.ActivityId] = bar;
-    }
-
-    private static string Status(AmpTableProgress table)
-    {
-        if (table.CurrentBlock is not { } current)
-        {
-            return "waiting for the first file";
-        }
-
-        var end = table.EndBlock is { } last ? string.Create(CultureInfo.InvariantCulture, $" of {last}") : "";
-        var rate = table.BlocksPerSecond is { } perSecond ? string.Create(CultureInfo.InvariantCulture, $", {perSecond:0} blocks/s") : "";
-        var files = table.FilesCount == 1 ? "1 file" : $"{table.FilesCount} files";
-        return $"block {current}{end}{rate}, {files}, {_Format.Size(table.TotalSizeBytes)}";
     }
 }

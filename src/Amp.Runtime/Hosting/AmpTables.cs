@@ -82,8 +82,9 @@ public sealed class AmpTables
     /// <summary>Holds a table's rows, files and links against each other. Changes nothing.</summary>
     /// <param name="table">The table.</param>
     /// <param name="cancellationToken">Gives up.</param>
+    /// <param name="progress">Is told how many of the table's files are done, from any thread; null for nobody.</param>
     /// <exception cref="AmpException"><c>ManifestNotFound</c> and others of <see cref="ManifestStore"/>; errors of the database.</exception>
-    public async Task<AmpTableTest> TestAsync(AmpTable table, CancellationToken cancellationToken)
+    public async Task<AmpTableTest> TestAsync(AmpTable table, CancellationToken cancellationToken, IProgress<(int Done, int All)>? progress = null)
     {
         if (table.LocationId is not { } locationId)
         {
@@ -93,7 +94,7 @@ public sealed class AmpTables
         var manifest = await ReadManifestAsync(table.ManifestHash, cancellationToken);
         var isBeingWritten = await FindActiveJobAsync(DatasetReference.Parse(table.Dataset), table.ManifestHash, cancellationToken) is not null;
         var rows = await _database.Files.ListAsync(locationId, cancellationToken);
-        return await _inspector.InspectAsync(table, rows, manifest.StartBlock, isBeingWritten, cancellationToken);
+        return await _inspector.InspectAsync(table, rows, manifest.StartBlock, isBeingWritten, cancellationToken, progress);
     }
 
     /// <summary>
@@ -168,13 +169,14 @@ public sealed class AmpTables
     /// <param name="folder">The folder, as <see cref="FindRestorableAsync"/> found it.</param>
     /// <param name="overwrite">Whether it takes the place of another folder that the table has files in.</param>
     /// <param name="cancellationToken">Gives up; nothing is registered then.</param>
+    /// <param name="progress">Is told how many of the files are done; null for nobody.</param>
     /// <returns>The table, and an error for each file that is no segment of it and was left out.</returns>
     /// <exception cref="AmpException"><c>TableAlreadyRegistered</c>; errors of the database.</exception>
     public async Task<(AmpTable Table, IReadOnlyList<AmpException> Refused)> RestoreAsync(
-        DatasetReference dataset, RestorableTable folder, bool overwrite, CancellationToken cancellationToken)
+        DatasetReference dataset, RestorableTable folder, bool overwrite, CancellationToken cancellationToken, IProgress<(int Done, int All)>? progress = null)
     {
         var (hash, manifest) = await ResolveAsync(dataset, cancellationToken);
-        var refused = await _restorer.RestoreAsync(dataset, hash, manifest.Network, folder, overwrite, cancellationToken);
+        var refused = await _restorer.RestoreAsync(dataset, hash, manifest.Network, folder, overwrite, cancellationToken, progress);
         var tables = await _database.PhysicalTables.ListAsync(dataset.Namespace, dataset.Name, hash, cancellationToken);
         return (tables.Single(table => table.Table == folder.Table), refused);
     }

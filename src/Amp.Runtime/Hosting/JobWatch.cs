@@ -9,8 +9,8 @@ public static class JobWatch
     public static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(250);
 
     /// <summary>
-    /// Each table's progress as it stands, then again whenever it has changed, until the job ends. Rates are measured
-    /// from the first look on.
+    /// Each table's progress as it stands, then again whenever it has changed, until the job ends, with the rate that
+    /// <see cref="RateMeter"/> measures.
     /// </summary>
     /// <param name="client">Where the job is.</param>
     /// <param name="jobId">The job.</param>
@@ -19,24 +19,19 @@ public static class JobWatch
     public static async IAsyncEnumerable<AmpTableProgress> FollowAsync(
         IAmpClient client, long jobId, TimeProvider time, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var started = time.GetTimestamp();
-        var first = new Dictionary<string, ulong>(StringComparer.Ordinal);
+        var meters = new Dictionary<string, RateMeter>(StringComparer.Ordinal);
         var last = new Dictionary<string, AmpTableProgress>(StringComparer.Ordinal);
         while (true)
         {
             var job = await client.GetJobProgressAsync(jobId, cancellationToken);
-            var seconds = time.GetElapsedTime(started).TotalSeconds;
             foreach (var table in job.Tables)
             {
-                var done = table.BlocksCount;
-                var doneAtFirst = first.TryAdd(table.Table, done) ? done : first[table.Table];
+                meters.TryAdd(table.Table, new RateMeter(time));
+                var rate = meters[table.Table].Measure(table.BlocksCount);
                 if (!last.TryGetValue(table.Table, out var before) || before != table)
                 {
                     last[table.Table] = table;
-                    yield return table with
-                    {
-                        BlocksPerSecond = seconds > 0 && done > doneAtFirst ? (done - doneAtFirst) / seconds : null,
-                    };
+                    yield return table with { BlocksPerSecond = rate };
                 }
             }
 

@@ -7,6 +7,7 @@ using Amp.Datasets;
 using Amp.EndToEnd;
 using Amp.Extraction.DevChains;
 using Amp.Hosting.AdminApi;
+using Amp.Hosting.Dashboard;
 using Amp.Support;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -105,6 +106,39 @@ public sealed class HttpAmpClientTests(PostgresFixture postgres) : IAsyncLifetim
         Assert.Equal(450, await Http.GetJobsAsync(new JobQuery(), None).CountAsync());
         Assert.Equal(201, await Http.GetJobsAsync(new JobQuery { Limit = 201 }, None).CountAsync());
         Assert.Equal(400, await Http.GetJobsAsync(new JobQuery { BeforeJobId = 401 }, None).CountAsync());
+    }
+
+    [ToolFact("postgres")]
+    public async Task Dashboard_ShowsTheSameBothWays_AndKeepsWhatItSawWhileTheApiIsGone()
+    {
+        await _deployment.CompleteJobAsync(Dataset, 9);
+        var job = await Database.StartJobAsync(new StartJobRequest(DatasetReference.Parse(Dataset), null), None);
+        var (overDatabase, overHttp) = (Reader(Database, job.JobId), Reader(Http, job.JobId));
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                await overDatabase.ReadAsync(None);
+                return overDatabase.State.Jobs is [{ Slowest.CurrentBlock: 29 }];
+            },
+            "the job reaches the chain's end");
+
+        await overHttp.ReadAsync(None);
+        var seen = overHttp.State;
+        Assert.Equal(overDatabase.State.Workers.Select(worker => worker.NodeId), seen.Workers.Select(worker => worker.NodeId));
+        Assert.Equal([job.JobId], seen.Jobs.Select(shown => shown.Job.JobId));
+        Assert.Equal(overDatabase.State.Jobs[0].Tables.Select(table => (table.Table, table.BlocksCount)), seen.Jobs[0].Tables.Select(table => (table.Table, table.BlocksCount)));
+
+        await _server.DisposeAsync();
+        await overHttp.ReadAsync(None);
+        Assert.Contains("does not answer", overHttp.State.Problem, StringComparison.Ordinal);
+        Assert.Equal(seen, overHttp.State with { Problem = null });
+
+        _server = AdminApiServer.Start(_deployment.Deployment, NullLogger.Instance);
+        await overHttp.ReadAsync(None);
+        Assert.Null(overHttp.State.Problem);
+        Assert.True(overHttp.State.ReadAt > seen.ReadAt);
+
+        static DashboardReader Reader(IAmpClient client, long jobId) => new(client, "here", _ => true, [jobId], TimeSpan.FromSeconds(1), TimeProvider.System);
     }
 
     [ToolFact("postgres")]

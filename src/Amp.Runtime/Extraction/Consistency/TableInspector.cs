@@ -20,8 +20,10 @@ internal sealed class TableInspector(SegmentStore store)
     /// <param name="startBlock">Block that the table begins with.</param>
     /// <param name="isBeingWritten">Whether a job writes it: a file without a row is a segment on its way then.</param>
     /// <param name="cancellationToken">Gives up.</param>
+    /// <param name="progress">Is told how many of the files are done, from any thread; null for nobody.</param>
     public async Task<AmpTableTest> InspectAsync(
-        AmpTable table, IReadOnlyList<StoredFile> rows, ulong startBlock, bool isBeingWritten, CancellationToken cancellationToken)
+        AmpTable table, IReadOnlyList<StoredFile> rows, ulong startBlock, bool isBeingWritten, CancellationToken cancellationToken,
+        IProgress<(int Done, int All)>? progress)
     {
         var problems = new List<AmpTableProblem>();
         var segments = new Dictionary<StoredFile, Segment>();
@@ -38,7 +40,7 @@ internal sealed class TableInspector(SegmentStore store)
         }
 
         var files = await TableFiles.CompareAsync(store, table.Path!, rows.Select(row => (row.FileName, row.Size)), cancellationToken);
-        problems.AddRange(await CheckFilesAsync(table, segments, files, cancellationToken));
+        problems.AddRange(await CheckFilesAsync(table, segments, files, progress, cancellationToken));
         problems.AddRange(isBeingWritten ? [] : files.Unnamed.Concat(files.Temporary).Select(file => new AmpTableProblem
         {
             Kind = AmpTableProblemKind.FileUnnamed,
@@ -63,11 +65,13 @@ internal sealed class TableInspector(SegmentStore store)
 
     /// <summary>What is wrong with files that rows name: missing ones, those of another size, and those with other content.</summary>
     private async Task<IEnumerable<AmpTableProblem>> CheckFilesAsync(
-        AmpTable table, Dictionary<StoredFile, Segment> segments, TableFiles files, CancellationToken cancellationToken)
+        AmpTable table, Dictionary<StoredFile, Segment> segments, TableFiles files, IProgress<(int Done, int All)>? progress,
+        CancellationToken cancellationToken)
     {
         var missing = files.Missing.ToHashSet(StringComparer.Ordinal);
         var sizes = files.WrongSize.ToDictionary(file => Path.GetFileName(file.File.RelativePath), StringComparer.Ordinal);
         var found = new ConcurrentBag<AmpTableProblem>();
+        var done = 0;
         await Parallel.ForEachAsync(
             segments, new ParallelOptions { MaxDegreeOfParallelism = FootersAtOnce, CancellationToken = cancellationToken },
             async (file, token) =>
@@ -86,6 +90,8 @@ internal sealed class TableInspector(SegmentStore store)
                 {
                     found.Add(Problem(AmpTableProblemKind.FileInvalid, row, segment, fault));
                 }
+
+                progress?.Report((Interlocked.Increment(ref done), segments.Count));
             });
         return found;
     }

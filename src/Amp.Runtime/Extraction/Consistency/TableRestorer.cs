@@ -56,19 +56,25 @@ internal sealed class TableRestorer(SegmentStore store, MetadataDatabase databas
     /// segments of the table are left out and given back as errors.
     /// </summary>
     public async Task<IReadOnlyList<AmpException>> RestoreAsync(
-        DatasetReference dataset, string manifestHash, string network, RestorableTable folder, bool overwrite, CancellationToken cancellationToken)
+        DatasetReference dataset, string manifestHash, string network, RestorableTable folder, bool overwrite, CancellationToken cancellationToken,
+        IProgress<(int Done, int All)>? progress)
     {
         var refused = new List<AmpException>();
         await using var transaction = await database.BeginAsync(cancellationToken);
         await using var connection = transaction.Connection!;
         var locationId = await database.PhysicalTables.ActivateAsync(
             dataset.Namespace, dataset.Name, manifestHash, folder.Table, folder.Path, overwrite, transaction, cancellationToken);
+        var done = 0;
         foreach (var files in (await ListAsync(folder.Path, cancellationToken)).Chunk(RowsAtOnce))
         {
             var read = new (NewFile? File, AmpException? Error)[files.Length];
             await Parallel.ForAsync(
                 0, files.Length, new ParallelOptions { MaxDegreeOfParallelism = FootersAtOnce, CancellationToken = cancellationToken },
-                async (i, token) => read[i] = await ReadAsync(files[i], folder.Table, network, locationId, token));
+                async (i, token) =>
+                {
+                    read[i] = await ReadAsync(files[i], folder.Table, network, locationId, token);
+                    progress?.Report((Interlocked.Increment(ref done), folder.FilesCount));
+                });
             refused.AddRange(read.Select(file => file.Error).OfType<AmpException>());
             await database.Files.RegisterAsync([.. read.Select(file => file.File).OfType<NewFile>()], transaction, cancellationToken);
         }
