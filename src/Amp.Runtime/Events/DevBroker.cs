@@ -13,6 +13,9 @@ public sealed class DevBroker : IAsyncDisposable
     private const int BrokerId = 1;
     private const int MaxPartitions = 1000;
 
+    /// <summary>librdkafka's 3 s would make every first reader of a group wait.</summary>
+    private static readonly TimeSpan RebalanceDelay = TimeSpan.FromMilliseconds(100);
+
     private readonly MockClusterApi _api;
     private readonly nint _client;
     private readonly nint _cluster;
@@ -112,6 +115,7 @@ public sealed class DevBroker : IAsyncDisposable
         try
         {
             cluster = api.NewCluster(client, 1);
+            api.SetRebalanceDelay(cluster, RebalanceDelay);
             foreach (var topic in options.Topics)
             {
                 api.CreateTopic(cluster, topic.Name, topic.Partitions);

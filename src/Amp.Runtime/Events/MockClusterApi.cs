@@ -21,6 +21,7 @@ internal sealed unsafe class MockClusterApi
     private readonly delegate* unmanaged[Cdecl]<nint, int, int> _setUp;
     private readonly delegate* unmanaged[Cdecl]<nint, int, int> _setDown;
     private readonly delegate* unmanaged[Cdecl]<nint, short, nuint, int*, void> _pushErrors;
+    private readonly delegate* unmanaged[Cdecl]<nint, int, void> _rebalanceDelay;
 
     public MockClusterApi()
     {
@@ -38,6 +39,7 @@ internal sealed unsafe class MockClusterApi
         _setDown = (delegate* unmanaged[Cdecl]<nint, int, int>)Export("rd_kafka_mock_broker_set_down");
         _pushErrors =
             (delegate* unmanaged[Cdecl]<nint, short, nuint, int*, void>)Export("rd_kafka_mock_push_request_errors_array");
+        _rebalanceDelay = (delegate* unmanaged[Cdecl]<nint, int, void>)Export("rd_kafka_mock_group_initial_rebalance_delay_ms");
     }
 
     /// <summary>Makes the client that a cluster lives in; it writes no log.</summary>
@@ -91,6 +93,9 @@ internal sealed unsafe class MockClusterApi
             _setHostPort(cluster, broker, name, port);
         }
     }
+
+    /// <summary>Sets how long an empty group waits, after its first consumer, for more of them.</summary>
+    public void SetRebalanceDelay(nint cluster, TimeSpan delay) => _rebalanceDelay(cluster, (int)delay.TotalMilliseconds);
 
     public void SetUp(nint cluster, int broker) => _ = _setUp(cluster, broker);
 
