@@ -98,6 +98,9 @@ public sealed class DevBroker : IAsyncDisposable
     /// <summary>Makes a topic answer with an error of Kafka's, as one does that was deleted; 0 for none.</summary>
     internal void SetTopicError(string topic, int error) => _api.SetTopicError(_cluster, topic, error);
 
+    /// <summary>Sets how long a new group waits for more members before it shares out partitions; 3 s when not set.</summary>
+    internal void SetRebalanceDelay(TimeSpan delay) => MockClusterApi.SetRebalanceDelay(_cluster, (int)delay.TotalMilliseconds);
+
     /// <summary>Makes it tell its clients another port of 127.0.0.1, where something stands before it.</summary>
     internal void Advertise(int port) => _api.SetAddress(_cluster, BrokerId, "127.0.0.1", port);
 

@@ -92,6 +92,10 @@ internal sealed unsafe class MockClusterApi
         }
     }
 
+    /// <summary>Sets how long a group waits for more members before it shares out partitions.</summary>
+    public static void SetRebalanceDelay(nint cluster, int milliseconds) =>
+        ((delegate* unmanaged[Cdecl]<nint, int, void>)Export("rd_kafka_mock_group_initial_rebalance_delay_ms"))(cluster, milliseconds);
+
     public void SetUp(nint cluster, int broker) => _ = _setUp(cluster, broker);
 
     /// <summary>Closes the broker's connections and takes no new ones.</summary>

@@ -21,6 +21,7 @@ internal static class TestTools
         "protobufjs" => OnPath("node") is { } node && ExistingDirectory("protobufjs") is not null ? node : null,
         "anvil" => OnPath("anvil") ?? ExistingFile("@foundry-rs/anvil-linux-amd64/bin/anvil"),
         "postgres" => MetadataDbTool(),
+        "faketime" => Faketime(),
         _ => OnPath(tool),
     };
 
@@ -35,6 +36,11 @@ internal static class TestTools
         OnPath("initdb") ?? (Directory.Exists("/usr/lib/postgresql")
             ? Directory.EnumerateDirectories("/usr/lib/postgresql").Select(d => Path.Combine(d, "bin", "initdb")).FirstOrDefault(File.Exists)
             : null);
+
+    // The library, which a process preloads.
+    private static string? Faketime() => !OperatingSystem.IsLinux() ? null
+        : Directory.EnumerateDirectories("/usr/lib").Append("/usr/lib").Append("/usr/lib64").Append("/usr/local/lib")
+            .Select(folder => Path.Combine(folder, "faketime", "libfaketimeMT.so.1")).FirstOrDefault(File.Exists);
 
     private static string? ExistingDirectory(string package) =>
         Directory.Exists(Path.Combine(NodeModules, package)) ? package : null;
