@@ -147,6 +147,20 @@ public sealed class JobQueueTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [ToolFact("postgres")]
+    public async Task TenantsOfATransactionThatStandsStill_AreLetGo()
+    {
+        await SubmitAsync(Job());
+        await using var frozen = await _test.Database.OpenDedicatedAsync("standing still", None);
+        await frozen.ExecuteAsync("BEGIN", [], None);
+        await TenantLedger.LockAsync(frozen, "job-events", [Tenant], None);
+
+        await SubmitAsync(Job());
+
+        var e = await Assert.ThrowsAnyAsync<Npgsql.NpgsqlException>(() => frozen.ExecuteAsync("COMMIT", [], None));
+        Assert.True(DatabaseErrors.Translate(e, "committing", "test").IsTransient);
+    }
+
+    [ToolFact("postgres")]
     public async Task JobBeyondItsTimeLimit_IsTakenFromALiveWorker()
     {
         await SubmitAsync(Job());
