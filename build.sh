@@ -56,6 +56,7 @@ need_postgres() {
 }
 
 need_test_tools() {
+    ls /usr/lib/*/faketime > /dev/null 2>&1 || { apt_install faketime && say "faketime: installed with apt-get"; } || say "faketime: not here; its tests are skipped"
     have kcat || { apt_install kcat && say "kcat: installed with apt-get"; } || say "kcat: not here; its tests are skipped"
     { have curl && have jq; } || { apt_install curl jq && say "curl and jq: installed with apt-get"; } || say "curl or jq: not here; tests with them are skipped"
     # Half a gigabyte and a minute: not installed for a handful of tests.

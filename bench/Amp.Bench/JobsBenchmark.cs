@@ -26,8 +26,9 @@ internal static class JobsBenchmark
         var count = new Option<int>("--count") { Description = "Jobs.", DefaultValueFactory = _ => 100_000 };
         var tenants = new Option<int>("--tenants") { Description = "Tenants they belong to.", DefaultValueFactory = _ => 100 };
         var parts = new Option<bool>("--parts") { Description = "Also each part alone.", DefaultValueFactory = _ => true };
+        var pin = new Option<int>("--pin-seconds") { Description = "How long a transaction keeps dead rows from being removed while jobs flow; 60 for what happens in production, 0 for not at all.", DefaultValueFactory = _ => 15 };
         var module = new Option<FileInfo>("--module") { Description = "The module's manifest.", DefaultValueFactory = _ => new FileInfo("artifacts/module/Amp/Amp.psd1") };
-        var command = new Command("jobs", "Background jobs: submitting, running, sending their events, how long they wait, and how long the dead are missed.") { count, tenants, parts, module };
+        var command = new Command("jobs", "Background jobs: submitting, running, sending their events, how long they wait, and how long the dead are missed.") { count, tenants, parts, pin, module };
         command.SetAction(async (arguments, cancellationToken) =>
         {
             if (arguments.GetValue(parts))
@@ -37,6 +38,10 @@ internal static class JobsBenchmark
 
             await RunWholeAsync(arguments.GetValue(count), arguments.GetValue(tenants), cancellationToken);
             await RunShellAsync(arguments.GetValue(count), arguments.GetValue(tenants), arguments.GetValue(module)!, cancellationToken);
+            if (arguments.GetValue(pin) > 0)
+            {
+                await RunPinnedAsync(arguments.GetValue(tenants), TimeSpan.FromSeconds(arguments.GetValue(pin)), cancellationToken);
+            }
         });
         return command;
     }
@@ -78,6 +83,73 @@ internal static class JobsBenchmark
         var waits = probe.Waits.Order().ToArray();
         Table.Write(
             $"submission to handler, {Rate}/s", $"p50 {waits[waits.Length / 2]:0.0} ms, p95 {waits[waits.Length * 95 / 100]:0.0} ms, p99 {waits[waits.Length * 99 / 100]:0.0} ms ({waits.Length} jobs)");
+    }
+
+    /// <summary>Jobs flow while a transaction keeps what they leave behind from being removed, as a long report or a dump does, and after it.</summary>
+    private static async Task RunPinnedAsync(int tenants, TimeSpan time, CancellationToken cancellationToken)
+    {
+        const int slices = 6;
+        const int waiting = 5_000;
+        await using var rig = await Rig.StartAsync(tenants, 10_000_000, cancellationToken);
+        var (database, queue) = (rig.Database, rig.Queue);
+        var probe = new Probe();
+        var handlers = new JobHandlers();
+        handlers.Set("job.*", probe);
+        await using var relay = new OutboxRelay(new OutboxTable(database), rig.Kafka, TimeProvider.System, NullLogger.Instance);
+        var feed = new JobFeed(rig.Kafka, "job-workers", new InboxTable(database), TimeProvider.System, NullLogger.Instance, TimeSpan.FromMilliseconds(1));
+        await using var worker = new JobWorker(database, queue, feed, JobTopics.Work, handlers, new JobWorkerOptions(), TimeProvider.System, NullLogger.Instance);
+        Table.WriteConditions($"jobs: as many as the system does, while a transaction pins xmin for {time.TotalSeconds:0} s, and as long before and after");
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var submitting = Task.Run(
+            async () =>
+            {
+                for (var submitted = 0L; !stop.IsCancellationRequested;)
+                {
+                    if (submitted - probe.Count < waiting)
+                    {
+                        await SubmitAsync(queue, rig.Tenants, Batch, cancellationToken);
+                        submitted += Batch;
+                    }
+                    else
+                    {
+                        await Task.Delay(1, cancellationToken);
+                    }
+                }
+            },
+            cancellationToken);
+
+        await RateAsync();
+        await WriteAsync("before");
+        await using (var pin = await database.OpenDedicatedAsync("pinning", cancellationToken))
+        {
+            await pin.ExecuteAsync("BEGIN ISOLATION LEVEL REPEATABLE READ", [], cancellationToken);
+            await pin.ExecuteAsync("SELECT 1", [], cancellationToken);
+            await WriteAsync("while xmin is pinned");
+        }
+
+        await WriteAsync("after that");
+        await stop.CancelAsync();
+        await submitting;
+        await DoneAsync(database, cancellationToken);
+
+        async Task WriteAsync(string when)
+        {
+            var rates = new List<double>();
+            for (var i = 0; i < slices; i++)
+            {
+                rates.Add(await RateAsync());
+            }
+
+            var events = await database.RunAsync("counting", c => c.ScalarAsync<long>("""SELECT count(*) FROM amp_jobs."KafkaOutbox" """, [], cancellationToken), null, cancellationToken);
+            Table.Write(when, $"{rates.Average():0} jobs a second, {rates[^1]:0} in the last sixth; {events} messages wait to be sent");
+        }
+
+        async Task<double> RateAsync()
+        {
+            var (clock, before) = (Stopwatch.StartNew(), probe.Count);
+            await Task.Delay(time / slices, cancellationToken);
+            return (probe.Count - before) / clock.Elapsed.TotalSeconds;
+        }
     }
 
     /// <summary>The same with script blocks, in a shell of its own; then that is killed with jobs, which a worker here has to do.</summary>
@@ -273,10 +345,16 @@ internal static class JobsBenchmark
 
     private sealed class Probe : IJobHandler
     {
+        private long _count;
+
         public ConcurrentBag<double> Waits { get; } = [];
+
+        /// <summary>How many jobs it had.</summary>
+        public long Count => Interlocked.Read(ref _count);
 
         public Task<AmpJobAnswer> HandleAsync(JobContext context, CancellationToken cancellationToken)
         {
+            Interlocked.Increment(ref _count);
             if (context.Job.PayloadJson.StartsWith("""{"at":""", StringComparison.Ordinal))
             {
                 Waits.Add(Stopwatch.GetElapsedTime((long)context.Job.Payload["at"]!).TotalMilliseconds);

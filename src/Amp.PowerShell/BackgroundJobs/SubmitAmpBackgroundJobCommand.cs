@@ -50,7 +50,7 @@ public sealed class SubmitAmpBackgroundJobCommand : BackgroundJobCmdlet
     [Parameter]
     public DateTimeOffset? RunAt { get; set; }
 
-    /// <summary>Not before so much time has passed.</summary>
+    /// <summary>Not before so much time has passed, by the database's clock.</summary>
     [Parameter]
     public TimeSpan? Delay { get; set; }
 
@@ -98,7 +98,8 @@ public sealed class SubmitAmpBackgroundJobCommand : BackgroundJobCmdlet
         {
             Key = Key is "" ? null : Key,
             Priority = Priority,
-            RunAt = RunAt ?? DateTimeOffset.UtcNow + Delay,
+            RunAt = RunAt,
+            Delay = Delay,
             MaxAttempts = MaxAttempts,
             IdempotencyKey = IdempotencyKey is "" ? null : IdempotencyKey,
         };

@@ -20,6 +20,9 @@ internal sealed class JobFeed : IAsyncDisposable
     /// <summary>Short, since a development broker lets a message wait for the whole of it; a real one answers as soon as it has something.</summary>
     private static readonly TimeSpan FetchWait = TimeSpan.FromMilliseconds(20);
 
+    /// <summary>Whoever is killed is missed soon, so that its partitions' jobs go on elsewhere.</summary>
+    private static readonly (TimeSpan Silence, TimeSpan Heartbeat) Membership = (TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(2));
+
     private static readonly TimeSpan FullPause = TimeSpan.FromMilliseconds(2);
 
     /// <summary>How long it may be full before partitions are paused: the client throws away what it has read ahead of a paused one.</summary>
@@ -51,7 +54,10 @@ internal sealed class JobFeed : IAsyncDisposable
     /// <param name="time">The clock.</param>
     /// <param name="logger">Where log lines go.</param>
     /// <param name="fetchWait">How long a broker may wait with its answer while it has no message; null for 20 ms.</param>
-    public JobFeed(KafkaEventOptions kafka, string group, InboxTable inbox, TimeProvider time, ILogger logger, TimeSpan? fetchWait = null)
+    /// <param name="membership">How long a member of the group may be silent, and how often it says that it is there; null for 10 s and 2 s.</param>
+    public JobFeed(
+        KafkaEventOptions kafka, string group, InboxTable inbox, TimeProvider time, ILogger logger, TimeSpan? fetchWait = null,
+        (TimeSpan Silence, TimeSpan Heartbeat)? membership = null)
     {
         (_topic, _inbox, _time, _logger) = (kafka.Topic, inbox, time, logger);
         _clientLog = new KafkaClientLog(time, logger);
@@ -63,9 +69,9 @@ internal sealed class JobFeed : IAsyncDisposable
         settings["enable.auto.commit"] = "true";
         settings["auto.commit.interval.ms"] = "1000";
 
-        // Whoever is killed is missed soon, so that its partitions' jobs go on elsewhere.
-        settings["session.timeout.ms"] = "10000";
-        settings["heartbeat.interval.ms"] = "2000";
+        var (silence, heartbeat) = membership ?? Membership;
+        settings["session.timeout.ms"] = $"{silence.TotalMilliseconds:0}";
+        settings["heartbeat.interval.ms"] = $"{heartbeat.TotalMilliseconds:0}";
         settings["fetch.wait.max.ms"] = $"{(fetchWait ?? FetchWait).TotalMilliseconds:0}";
         settings["fetch.error.backoff.ms"] = "100";
         settings["queued.max.messages.kbytes"] = "16384";

@@ -46,8 +46,9 @@ internal sealed partial class JobQueue
         ChangeAsync("claiming and ending jobs", [.. ends.Select(end => end.Id), .. candidates], async (connection, ledger) =>
         {
             var ended = await EndAsync(connection, ledger, ends, cancellationToken);
+            var endedBefore = ended.Count == ends.Count ? [] : await FindEndedBeforeAsync(connection, [.. ends.Where(end => !ended.Contains(end.Id))], cancellationToken);
             var (claimed, held) = candidates.Count == 0 ? ([], []) : await ClaimAsync(connection, ledger, workerId, candidates, timeLimit, cancellationToken);
-            return new JobExchange(ended, claimed, held);
+            return new JobExchange(ended, endedBefore, claimed, held);
         }, cancellationToken);
 
     /// <summary>Completes a job together with rows of its handler's; see <see cref="JobContext.CompleteInTransactionAsync"/>.</summary>
@@ -198,6 +199,30 @@ internal sealed partial class JobQueue
         }
 
         return done;
+    }
+
+    /// <summary>
+    /// Attempts that have ended as these ends say: they were sent before, and the answer was lost. A lease shows it as long as nobody else
+    /// takes the job, a failure by its row for ever.
+    /// </summary>
+    private static async Task<IReadOnlyList<AttemptEnd>> FindEndedBeforeAsync(NpgsqlConnection connection, IReadOnlyList<AttemptEnd> ends, CancellationToken cancellationToken)
+    {
+        var found = (await connection.QueryAsync(
+            """
+            SELECT id, n.held, j.lease = n.held, state, e.kind FROM unnest($1::uuid[], $2::bigint[]) AS n(ended, held) JOIN amp_jobs.job j ON id = n.ended
+                LEFT JOIN amp_jobs.job_error e ON e.job_id = n.ended AND e.lease = n.held
+            """,
+            [ends.Select(end => end.Id).ToArray(), ends.Select(end => end.Lease).ToArray()],
+            r => (Key: (r.GetGuid(0), r.GetInt64(1)), IsLast: r.GetBoolean(2), State: r.GetString(3), Fault: r.TextOrNull(4)), cancellationToken)).ToDictionary(job => job.Key);
+        return [.. ends.Where(end => found.TryGetValue((end.Id, end.Lease), out var job) && (end.Verdict, job.State) switch
+        {
+            // Nobody but the lease's holder completes, be it with rows of the handler's.
+            (_, "completed") => job.IsLast,
+            (JobVerdict.Retry or JobVerdict.GiveUp, _) when job.Fault is not null => job.Fault == end.Fault?.Kind,
+            (JobVerdict.GiveBack or JobVerdict.Snooze, "queued") => job.IsLast && job.Fault is null,
+            (not JobVerdict.Complete, "cancelled") => job.IsLast,
+            _ => false,
+        })];
     }
 
     /// <summary>Ends the attempt of a running job whose row is locked.</summary>

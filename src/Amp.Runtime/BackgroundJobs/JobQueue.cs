@@ -187,10 +187,9 @@ internal sealed partial class JobQueue(MetadataDatabase database, string? workTo
         var rows = await connection.QueryAsync(
             $"""
             INSERT INTO amp_jobs.job (id, tenant_id, type, key, priority, payload, state, run_at, max_attempts, idem_key, dispatched_at)
-            SELECT id, tenant_id, type, key, priority, payload, 'queued', coalesce(run_at, now()), max_attempts, idem_key,
-                CASE WHEN $10 AND coalesce(run_at, now()) <= now() THEN now() END
-            FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::smallint[], $6::json[], $7::timestamptz[], $8::int[], $9::text[])
-                AS n(id, tenant_id, type, key, priority, payload, run_at, max_attempts, idem_key)
+            SELECT id, tenant_id, type, key, priority, payload, 'queued', due, max_attempts, idem_key, CASE WHEN $10 AND due <= now() THEN now() END
+            FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::smallint[], $6::json[], $7::timestamptz[], $8::int[], $9::text[], $11::interval[])
+                AS n(id, tenant_id, type, key, priority, payload, run_at, max_attempts, idem_key, delay), coalesce(run_at, now() + delay, now()) AS due
             ON CONFLICT (id) DO NOTHING RETURNING {JobRow.Columns}
             """,
             [
@@ -199,6 +198,7 @@ internal sealed partial class JobQueue(MetadataDatabase database, string? workTo
                 Sql.JsonArray(added.Select(job => job.Payload)),
                 new NpgsqlParameter { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.TimestampTz, Value = added.Select(job => job.RunAt?.UtcDateTime).ToArray() },
                 added.Select(job => job.MaxAttempts).ToArray(), Sql.TextArray(added.Select(job => job.IdempotencyKey)), Publishes,
+                new NpgsqlParameter { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Interval, Value = added.Select(job => job.Delay).ToArray() },
             ],
             JobRow.Read, cancellationToken);
         foreach (var job in rows)

@@ -24,6 +24,9 @@ internal sealed record JobSubmission(Guid TenantId, string Type, string Payload)
     /// <summary>Not before this time; null for at once.</summary>
     public DateTimeOffset? RunAt { get; init; }
 
+    /// <summary>Not before so long after it was queued, by the database's clock; null where <see cref="RunAt"/> says when.</summary>
+    public TimeSpan? Delay { get; init; }
+
     /// <summary>How often it is tried; 1 or more.</summary>
     public int MaxAttempts { get; init; } = 5;
 
@@ -62,10 +65,12 @@ internal sealed record AttemptEnd(Guid Id, long Lease, JobVerdict Verdict)
 }
 
 /// <summary>What became of a worker's exchange with the queue.</summary>
-/// <param name="Ended">Jobs whose attempt it ended; what it did of the others does not count.</param>
+/// <param name="Ended">Jobs whose attempt it ended.</param>
+/// <param name="EndedBefore">Attempts that an earlier exchange ended so, whose answer was lost. What was done of those in neither does not count.</param>
 /// <param name="Claimed">Jobs it has now.</param>
 /// <param name="Held">Candidates that wait for others: of their key, or of a tenant that runs as many as it may. All other candidates need not be tried again.</param>
-internal sealed record JobExchange(IReadOnlySet<Guid> Ended, IReadOnlyList<ClaimedJob> Claimed, IReadOnlyList<Guid> Held);
+internal sealed record JobExchange(
+    IReadOnlySet<Guid> Ended, IReadOnlyList<AttemptEnd> EndedBefore, IReadOnlyList<ClaimedJob> Claimed, IReadOnlyList<Guid> Held);
 
 /// <summary>What a worker says of itself with each heartbeat.</summary>
 /// <param name="WorkerId">Which it is.</param>

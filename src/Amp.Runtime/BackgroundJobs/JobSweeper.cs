@@ -46,19 +46,19 @@ internal sealed class JobSweeper : IAsyncDisposable
 
                 isFaulty = false;
             }
-            catch (AmpException e)
+            catch (Exception) when (_stop.IsCancellationRequested)
             {
-                // The next round does the same.
+                return;
+            }
+            catch (Exception e)
+            {
+                // Whatever it was, as when memory is short for a while: the next round does the same.
                 if (!isFaulty)
                 {
                     Log.QueueUnavailable(_logger, e.Message);
                 }
 
                 isFaulty = true;
-            }
-            catch (OperationCanceledException)
-            {
-                return;
             }
 
             await Task.Delay(Interval, _time, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

@@ -315,7 +315,7 @@ internal sealed class JobWorker : IAsyncDisposable
         // Checkpoint: what has ended is durable, so its messages may be passed; a crash before this line only lets them come again.
         foreach (var (attempt, end) in _ends)
         {
-            if (!exchange.Ended.Contains(end.Id))
+            if (!exchange.Ended.Contains(end.Id) && !exchange.EndedBefore.Contains(end))
             {
                 Log.LostJob(_logger, end.Id, attempt.Claimed.Job.Type);
                 _tally.CountStale();

@@ -52,10 +52,12 @@ internal sealed class TenantLedger
     private static async Task<TenantLedger> LockAsync(
         NpgsqlConnection connection, string? workTopic, string tenants, Guid[] ids, CancellationToken cancellationToken)
     {
+        // Whoever is frozen while it has tenants locked loses them, rather than to hold up everybody until it wakes up.
         var now = DateTimeOffset.MinValue;
         var rows = await connection.QueryByIndexAsync(
             $"""
-            SELECT tenant_id, tier, status, daily_limit, queued_limit, running_limit, payload_limit, day, used_today, queued, running, event_seq, now()
+            SELECT tenant_id, tier, status, daily_limit, queued_limit, running_limit, payload_limit, day, used_today, queued, running, event_seq, now(),
+                set_config('idle_in_transaction_session_timeout', '10s', TRUE)
             FROM (SELECT DISTINCT wanted FROM ({tenants}) w ORDER BY wanted) w
                 CROSS JOIN LATERAL (SELECT * FROM amp_jobs.job_tenant WHERE tenant_id = wanted FOR UPDATE) t
             """,

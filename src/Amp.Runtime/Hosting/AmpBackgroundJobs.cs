@@ -19,6 +19,9 @@ public sealed record BackgroundJobRequest(Guid TenantId, string Type, string Pay
     /// <summary>Not before this time; null for at once.</summary>
     public DateTimeOffset? RunAt { get; init; }
 
+    /// <summary>Not before so long after it was queued, whatever this machine's clock says; null where <see cref="RunAt"/> says when.</summary>
+    public TimeSpan? Delay { get; init; }
+
     /// <summary>How often it is tried, 1 to 100.</summary>
     public int MaxAttempts { get; init; } = 5;
 
@@ -34,6 +37,7 @@ public sealed record BackgroundJobRequest(Guid TenantId, string Type, string Pay
         Key = Key,
         Priority = (short)Math.Clamp(Priority, short.MinValue, short.MaxValue),
         RunAt = RunAt,
+        Delay = Delay,
         MaxAttempts = MaxAttempts,
         IdempotencyKey = IdempotencyKey,
     };

@@ -6,6 +6,8 @@ namespace Amp.MetadataDb;
 /// <summary>The one place where PostgreSQL's errors get their meaning: by SQLSTATE, never by text.</summary>
 internal static class DatabaseErrors
 {
+    private const string IdleInTransaction = "25P03";
+
     /// <summary>Whether an exception is the database's or its driver's.</summary>
     public static bool IsDatabase(Exception exception) => exception is NpgsqlException or TimeoutException or SocketException;
 
@@ -41,7 +43,7 @@ internal static class DatabaseErrors
             PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.LockNotAvailable =>
                 ("DatabaseBusy", AmpErrorKind.Unavailable, true, null),
             PostgresErrorCodes.QueryCanceled => ("DatabaseTimeout", AmpErrorKind.Unavailable, true, null),
-            ['5', '7', 'P', ..] or ['0', '8', ..] => ("DatabaseUnavailable", AmpErrorKind.Unavailable, true, (string?)null),
+            ['5', '7', 'P', ..] or ['0', '8', ..] or IdleInTransaction => ("DatabaseUnavailable", AmpErrorKind.Unavailable, true, (string?)null),
             ['5', '3', ..] => ("DatabaseOutOfResources", AmpErrorKind.LimitReached, true,
                 "Free disk space, memory or connections on the database's server."),
             ['2', '3', ..] => ("DatabaseConstraintViolated", AmpErrorKind.Conflict, false, null),

@@ -69,7 +69,13 @@ public sealed class CampaignSampleTests(PostgresFixture postgres) : IDisposable
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
-            Environment = { ["KAFKA_BROKERS"] = broker.BootstrapServers, ["KAFKA_WORKER_POOL_SIZE"] = "3", ["NO_COLOR"] = "1" },
+            Environment =
+            {
+                ["KAFKA_BROKERS"] = broker.BootstrapServers,
+                ["KAFKA_WORKER_POOL_SIZE"] = "3",
+                ["NO_COLOR"] = "1",
+                ["PSModulePath"] = Path.Combine(TestTools.RepositoryRoot, "artifacts", "module"),
+            },
         })!;
 
     private static async Task<string> ReadUntilAsync(Process process, string text)

@@ -122,7 +122,7 @@ public sealed class JobFaultTests(PostgresFixture postgres) : IAsyncLifetime
         Assert.Equal(0, await _test.ScalarAsync<long>("SELECT count(*) FROM amp_jobs.job_tenant WHERE queued <> 0 OR running <> 0"));
 
         var events = await Task.Run(() => ToldEvent.ReadAll(_broker.BootstrapServers, Partitions));
-        await ToldEvent.AssertWholeAsync(_test, events);
+        await JobInvariants.AssertAsync(_test, events);
         Assert.Equal(submitted.Count, events.Where(told => told.Name == "completed").Select(told => told.Job).Distinct().Count());
     }
 }

@@ -118,6 +118,49 @@ public sealed class JobQueueTests(PostgresFixture postgres) : IAsyncLifetime
     }
 
     [ToolFact("postgres")]
+    public async Task EndsThatAreSentAgain_AreKnown_AndThoseOfALostLeaseAreNot()
+    {
+        foreach (var verdict in Enum.GetValues<JobVerdict>())
+        {
+            await SubmitAsync(Job());
+            var job = await ClaimOneAsync();
+            var end = new AttemptEnd(job.Job.JobId, job.Lease, verdict) { Fault = Fault, Pause = TimeSpan.FromHours(1) };
+            var first = await _queue.ExchangeAsync(_worker, [end], [], _ => TimeSpan.Zero, None);
+            Assert.Equal([job.Job.JobId], first.Ended);
+            Assert.Empty(first.EndedBefore);
+
+            var second = await _queue.ExchangeAsync(_worker, [end], [], _ => TimeSpan.Zero, None);
+            Assert.Empty(second.Ended);
+            Assert.Equal([end], second.EndedBefore);
+            await _queue.CancelAsync([job.Job.JobId], "user", "done with", None);
+        }
+
+        await SubmitAsync(Job());
+        var lost = await ClaimOneAsync();
+        await _test.ExecuteAsync("UPDATE amp_jobs.job_worker SET heartbeat_at = now() - interval '16 seconds'");
+        await _queue.SweepAsync(None);
+        foreach (var verdict in Enum.GetValues<JobVerdict>())
+        {
+            var late = await _queue.ExchangeAsync(_worker, [new AttemptEnd(lost.Job.JobId, lost.Lease, verdict) { Fault = Fault }], [], _ => TimeSpan.Zero, None);
+            Assert.Equal((0, 0), (late.Ended.Count, late.EndedBefore.Count));
+        }
+    }
+
+    [ToolFact("postgres")]
+    public async Task TenantsOfATransactionThatStandsStill_AreLetGo()
+    {
+        await SubmitAsync(Job());
+        await using var frozen = await _test.Database.OpenDedicatedAsync("standing still", None);
+        await frozen.ExecuteAsync("BEGIN", [], None);
+        await TenantLedger.LockAsync(frozen, "job-events", [Tenant], None);
+
+        await SubmitAsync(Job());
+
+        var e = await Assert.ThrowsAnyAsync<Npgsql.NpgsqlException>(() => frozen.ExecuteAsync("COMMIT", [], None));
+        Assert.True(DatabaseErrors.Translate(e, "committing", "test").IsTransient);
+    }
+
+    [ToolFact("postgres")]
     public async Task JobBeyondItsTimeLimit_IsTakenFromALiveWorker()
     {
         await SubmitAsync(Job());

@@ -392,6 +392,57 @@ public sealed class JobWorkerTests(PostgresFixture postgres) : IAsyncLifetime
         }
     }
 
+    [ToolTheory("postgres")]
+    [InlineData(AmpJobAnswerKind.Complete, false)]
+    [InlineData(AmpJobAnswerKind.Complete, true)]
+    [InlineData(AmpJobAnswerKind.Retry, false)]
+    [InlineData(AmpJobAnswerKind.Snooze, false)]
+    public async Task CommitWhoseAnswerIsLost_Counts_AndIsNotTakenForAnotherWorkers(AmpJobAnswerKind answer, bool inTransaction)
+    {
+        // The commit of an end waits for a lock, while what is between worker and server goes.
+        await _test.ExecuteAsync(
+            """
+            CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_advisory_xact_lock_shared(1); RETURN NULL; END';
+            CREATE CONSTRAINT TRIGGER hold AFTER UPDATE ON amp_jobs.job DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (OLD.state = 'running') EXECUTE FUNCTION hold()
+            """);
+        var server = PostgresUrl.Parse(_test.Url);
+        var between = LoopbackRelay.Listen(0);
+        between.Start(server.Port);
+        server.Port = between.Port;
+        await using var database = await MetadataDatabase.ConnectAsync(server.ConnectionString, 5, Microsoft.Extensions.Logging.Abstractions.NullLoggerFactory.Instance);
+        _handler.Work = async (context, stop) => inTransaction
+            ? await context.CompleteInTransactionAsync(_ => Task.FromResult<object?>(null), stop)
+            : answer switch
+            {
+                AmpJobAnswerKind.Retry => AmpJobAnswer.Retry("later", TimeSpan.FromHours(1)),
+                AmpJobAnswerKind.Snooze => AmpJobAnswer.Snooze(TimeSpan.FromHours(1)),
+                _ => AmpJobAnswer.Complete(),
+            };
+        await using var worker = new JobWorker(
+            database, new JobQueue(database, JobTopics.Work), null, JobTopics.Work, _handlers, new JobWorkerOptions(), TimeProvider.System, _logger);
+        await using (var hold = await _test.Database.OpenDedicatedAsync("holding a commit", None))
+        {
+            await hold.ExecuteAsync("SELECT pg_advisory_lock(1)", [], None);
+            await SubmitAsync(1);
+            await Eventually.TrueAsync(
+                async () => await _test.ScalarAsync<bool>("SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'advisory' AND query = 'COMMIT')"),
+                "a commit that waits", Patience);
+            await between.DisposeAsync();
+        }
+
+        await Eventually.TrueAsync(async () => await _test.ScalarAsync<bool>("SELECT state <> 'running' FROM amp_jobs.job"), "the commit", Patience);
+        await using var again = LoopbackRelay.Listen(server.Port);
+        again.Start(PostgresUrl.Parse(_test.Url).Port);
+
+        _handler.Work = (_, _) => Task.FromResult(AmpJobAnswer.Complete());
+        await SubmitAsync(1);
+        await CompletedAsync(answer is AmpJobAnswerKind.Complete ? 2 : 1);
+        await Eventually.TrueAsync(() => _logger.Entries.Any(entry => entry.Event == nameof(Log.QueueAvailable)), "the queue", Patience);
+        Assert.DoesNotContain(_logger.Entries, entry => entry.Event == nameof(Log.LostJob));
+        Assert.Equal(answer is AmpJobAnswerKind.Snooze ? 0 : 1, await _test.ScalarAsync<int>("SELECT min(attempt) FROM amp_jobs.job"));
+        await JobInvariants.AssertAsync(_test);
+    }
+
     private JobWorker NewWorker(bool withFeed = true, JobWorkerOptions? options = null, string group = "job-workers") => new(
         _test.Database, _queue, withFeed ? NewFeed(group) : null, JobTopics.Work, _handlers, options ?? new JobWorkerOptions(), TimeProvider.System, _logger);
 

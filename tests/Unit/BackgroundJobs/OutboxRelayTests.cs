@@ -15,7 +15,6 @@ public sealed class OutboxRelayTests(PostgresFixture postgres) : IAsyncLifetime
     private static readonly CancellationToken None = CancellationToken.None;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
     private const string WorkTopic = "job-events";
-    private readonly Guid _worker = Guid.NewGuid();
     private readonly Guid[] _tenants = [.. Enumerable.Range(0, 20).Select(_ => Guid.NewGuid())];
     private TestDatabase _test = null!;
     private JobQueue _queue = null!;
@@ -202,18 +201,7 @@ public sealed class OutboxRelayTests(PostgresFixture postgres) : IAsyncLifetime
     private OutboxRelay NewRelay(ILogger? logger = null) => new(
         new OutboxTable(_test.Database), new KafkaEventOptions { Brokers = [_broker.BootstrapServers] }, TimeProvider.System, logger ?? NullLogger.Instance);
 
-    /// <summary>Jobs of many tenants that are submitted, run and completed or given up: three or four events each.</summary>
-    private async Task WorkAsync(int jobs)
-    {
-        await _test.BeatAsync(_worker);
-        await _queue.SubmitAsync([.. Enumerable.Range(0, jobs).Select(i => new JobSubmission(_tenants[i % _tenants.Length], "job.test", "{}"))], None);
-        var claimed = await _queue.ClaimAsync(_worker, jobs);
-        await _queue.CompleteAsync(claimed.Where((_, i) => i % 3 < 2));
-        foreach (var job in claimed.Where((_, i) => i % 3 == 2))
-        {
-            await _queue.EndAsync(job, JobVerdict.GiveUp, new JobFault("Test", "no"));
-        }
-    }
+    private Task WorkAsync(int jobs) => _queue.WorkAsync(_test, _tenants, jobs);
 
     private Task SentAsync() => Eventually.TrueAsync(
         async () => await _test.ScalarAsync<long>("""SELECT count(*) FROM amp_jobs."KafkaOutbox" """) == 0, "sending the outbox", Patience);

@@ -13,13 +13,30 @@ internal sealed class HelperProcess : IDisposable
 
     private HelperProcess(Process process) => _process = process;
 
+    /// <summary>Its number.</summary>
+    public int Id => _process.Id;
+
+    /// <summary>Whether it has ended.</summary>
+    public bool HasExited => _process.HasExited;
+
     /// <summary>Starts a role of <see cref="Main"/>.</summary>
-    public static HelperProcess Start(params string[] arguments) =>
-        new(Process.Start(new ProcessStartInfo("dotnet", [typeof(HelperProcess).Assembly.Location, .. arguments])
+    public static HelperProcess Start(params string[] arguments) => Start([], arguments);
+
+    /// <summary>Starts a role of <see cref="Main"/> with some environment variables.</summary>
+    public static HelperProcess Start((string Name, string Value)[] environment, params string[] arguments)
+    {
+        var start = new ProcessStartInfo("dotnet", [typeof(HelperProcess).Assembly.Location, .. arguments])
         {
             RedirectStandardOutput = true,
             RedirectStandardInput = true,
-        })!);
+        };
+        foreach (var (name, value) in environment)
+        {
+            start.Environment[name] = value;
+        }
+
+        return new(Process.Start(start)!);
+    }
 
     /// <summary>Waits until the process has done what its role begins with.</summary>
     public async Task ReadyAsync() =>
@@ -27,6 +44,13 @@ internal sealed class HelperProcess : IDisposable
 
     /// <summary>Kills it with SIGKILL.</summary>
     public void Kill() => _process.Kill();
+
+    /// <summary>Kills it with SIGKILL and waits until it is gone.</summary>
+    public Task KillAsync()
+    {
+        Kill();
+        return _process.WaitForExitAsync();
+    }
 
     /// <summary>Stops it in its tracks, with SIGSTOP.</summary>
     public void Freeze() => AmpdProcess.Freeze(_process.Id);
@@ -53,8 +77,11 @@ internal sealed class HelperProcess : IDisposable
                 var build = new AmpBuildInfo(null, null, null, null);
                 await new WorkerService(database, nodeId, build, new FakeExecutor(), NullLoggerFactory.Instance).StartAsync();
                 break;
-            case ["job-worker", var url, var brokers]:
+            case ["job-worker", var url, .. var brokers]:
                 await JobWorkerProcess.StartAsync(url, brokers);
+                break;
+            case ["job-relay", var url, var brokers]:
+                await JobWorkerProcess.StartRelayAsync(url, brokers);
                 break;
             default:
                 return 2;

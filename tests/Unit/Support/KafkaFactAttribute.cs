@@ -28,9 +28,11 @@ internal sealed class KafkaFactAttribute : ToolFactAttribute
     }
 }
 
-/// <summary>A theory whose cases need librdkafka.</summary>
+/// <summary>A theory whose cases need librdkafka, and programs perhaps.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+[SuppressMessage("Design", "CA1019:Define accessors for attribute arguments", Justification = "the base class keeps what it needs")]
 internal sealed class KafkaTheoryAttribute : TheoryAttribute
 {
-    /// <summary>Marks a theory that needs librdkafka.</summary>
-    public KafkaTheoryAttribute() => Skip = KafkaFactAttribute.FindOut();
+    /// <summary>Marks a theory that needs librdkafka and <paramref name="tools"/>.</summary>
+    public KafkaTheoryAttribute(params string[] tools) => Skip = KafkaFactAttribute.FindOut() ?? TestTools.WhyNot(tools);
 }

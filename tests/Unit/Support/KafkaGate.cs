@@ -16,6 +16,8 @@ namespace Amp.Support;
 /// </summary>
 internal sealed class KafkaGate : IAsyncDisposable
 {
+    private const short Produce = 0;
+    private const short JoinGroup = 11;
     private const short ApiVersions = 18;
     private const short SaslHandshake = 17;
     private const short SaslAuthenticate = 36;
@@ -28,6 +30,8 @@ internal sealed class KafkaGate : IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly ConcurrentDictionary<TcpClient, Task> _connections = [];
     private readonly Task _accepting;
+    private int _left = int.MaxValue;
+    private int _kept;
     private int _refused;
     private int _loggedIn;
 
@@ -57,6 +61,12 @@ internal sealed class KafkaGate : IAsyncDisposable
     /// <summary>How long each message to the broker is held back.</summary>
     public TimeSpan Delay { get; set; }
 
+    /// <summary>Whether a connection brings no answer any more once it has passed on what a producer sends.</summary>
+    public bool KeepsReceipts { get; set; }
+
+    /// <summary>How many batches of producers were kept back.</summary>
+    public int Kept => Volatile.Read(ref _kept);
+
     /// <summary>How many logins were refused.</summary>
     public int Refused => Volatile.Read(ref _refused);
 
@@ -66,6 +76,17 @@ internal sealed class KafkaGate : IAsyncDisposable
     private int Port => ((IPEndPoint)_listener.LocalEndpoint).Port;
 
     private bool AsksForLogin => User is not null || Token is not null;
+
+    /// <summary>Passes on so many more batches of producers, whose partitions have one each, and keeps what comes then.</summary>
+    public void Pass(int batches) => Volatile.Write(ref _left, batches);
+
+    /// <summary>Passes everything on again; what was kept is lost, as its connection is.</summary>
+    public void Open()
+    {
+        (KeepsReceipts, _kept) = (false, 0);
+        Pass(int.MaxValue);
+        Disconnect();
+    }
 
     /// <summary>Closes all connections, as a broker does that restarts or revokes a login.</summary>
     public void Disconnect()
@@ -133,7 +154,8 @@ internal sealed class KafkaGate : IAsyncDisposable
             }
 
             using var ending = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
-            await Task.WhenAny(PassOnAsync(stream, far.GetStream(), ending.Token), far.GetStream().CopyToAsync(stream, ending.Token));
+            var link = new Link();
+            await Task.WhenAny(PassOnAsync(stream, far.GetStream(), link, ending.Token), AnswerAsync(far.GetStream(), stream, link, ending.Token));
             await ending.CancelAsync();
         }
         catch (Exception e) when (e is IOException or SocketException or ObjectDisposedException or OperationCanceledException or System.Security.Authentication.AuthenticationException)
@@ -146,7 +168,7 @@ internal sealed class KafkaGate : IAsyncDisposable
         }
     }
 
-    private async Task PassOnAsync(Stream from, Stream to, CancellationToken cancellationToken)
+    private async Task PassOnAsync(Stream from, Stream to, Link link, CancellationToken cancellationToken)
     {
         while (await ReadAsync(from, cancellationToken) is { } message)
         {
@@ -155,7 +177,38 @@ internal sealed class KafkaGate : IAsyncDisposable
                 await Task.Delay(Delay, cancellationToken);
             }
 
+            var reader = new Reader(message);
+            var (api, _, correlation) = (reader.Int16(), reader.Int16(), reader.Int32());
+            if (api == JoinGroup && Interlocked.Exchange(ref link.Joining, correlation) != 0)
+            {
+                // A member that joins again before it was answered, which a broker bears and the mock cluster ends with: it has to connect again.
+                return;
+            }
+
+            if (api == Produce)
+            {
+                if (Interlocked.Decrement(ref _left) < 0)
+                {
+                    Interlocked.Increment(ref _kept);
+                    await Task.Delay(Timeout.Infinite, cancellationToken);
+                }
+
+                link.IsMute = KeepsReceipts;
+            }
+
             await WriteAsync(to, message, cancellationToken);
+        }
+    }
+
+    private static async Task AnswerAsync(Stream from, Stream to, Link link, CancellationToken cancellationToken)
+    {
+        while (await ReadAsync(from, cancellationToken) is { } answer)
+        {
+            _ = Interlocked.CompareExchange(ref link.Joining, 0, new Reader(answer).Int32());
+            if (!link.IsMute)
+            {
+                await WriteAsync(to, answer, cancellationToken);
+            }
         }
     }
 
@@ -236,6 +289,15 @@ internal sealed class KafkaGate : IAsyncDisposable
         BinaryPrimitives.WriteInt32BigEndian(framed, message.Length);
         message.CopyTo(framed, 4);
         await stream.WriteAsync(framed, cancellationToken);
+    }
+
+    /// <summary>What is known of a connection.</summary>
+    private sealed class Link
+    {
+        /// <summary>The request to join a group that was not answered yet; 0 for none.</summary>
+        public int Joining;
+
+        public volatile bool IsMute;
     }
 
     /// <summary>One login: takes what the client says, gives the answer, or null to refuse.</summary>

@@ -26,6 +26,7 @@ internal static class TestTools
         "anvil" => OnPath("anvil") ?? ExistingFile("@foundry-rs/anvil-linux-amd64/bin/anvil"),
         "postgres" => MetadataDbTool(),
         Browser => OnPath(Browser) ?? OnPath("chromium-headless-shell") ?? OnPath("chromium-browser") ?? OnPath("google-chrome"),
+        "faketime" => Faketime(),
         _ => OnPath(tool),
     };
 
@@ -40,6 +41,11 @@ internal static class TestTools
         OnPath("initdb") ?? (Directory.Exists("/usr/lib/postgresql")
             ? Directory.EnumerateDirectories("/usr/lib/postgresql").Select(d => Path.Combine(d, "bin", "initdb")).FirstOrDefault(File.Exists)
             : null);
+
+    // The library, which a process preloads.
+    private static string? Faketime() => !OperatingSystem.IsLinux() ? null
+        : Directory.EnumerateDirectories("/usr/lib").Append("/usr/lib").Append("/usr/lib64").Append("/usr/local/lib")
+            .Select(folder => Path.Combine(folder, "faketime", "libfaketimeMT.so.1")).FirstOrDefault(File.Exists);
 
     private static string? ExistingDirectory(string package) =>
         Directory.Exists(Path.Combine(NodeModules, package)) ? package : null;
