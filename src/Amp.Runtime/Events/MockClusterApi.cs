@@ -8,6 +8,8 @@ internal sealed unsafe class MockClusterApi
     private const int ErrorLength = 512;
     private const int Producer = 0;
 
+    private static readonly TimeSpan BetweenCalls = TimeSpan.FromMilliseconds(1);
+
     private readonly delegate* unmanaged[Cdecl]<nint> _confNew;
     private readonly delegate* unmanaged[Cdecl]<nint, nint, void> _confSetLog;
     private readonly delegate* unmanaged[Cdecl]<int, nint, byte*, nuint, nint> _new;
@@ -66,6 +68,7 @@ internal sealed unsafe class MockClusterApi
 
     public void CreateTopic(nint cluster, string topic, int partitions)
     {
+        AwaitRest();
         fixed (byte* name = Utf8(topic))
         {
             var error = _topicCreate(cluster, name, partitions, 1);
@@ -79,6 +82,7 @@ internal sealed unsafe class MockClusterApi
     /// <summary>Makes a topic answer with an error of Kafka's; 0 for none.</summary>
     public void SetTopicError(nint cluster, string topic, int error)
     {
+        AwaitRest();
         fixed (byte* name = Utf8(topic))
         {
             _topicSetError(cluster, name, error);
@@ -88,6 +92,7 @@ internal sealed unsafe class MockClusterApi
     /// <summary>Sets the address that the broker tells its clients.</summary>
     public void SetAddress(nint cluster, int broker, string host, int port)
     {
+        AwaitRest();
         fixed (byte* name = Utf8(host))
         {
             _setHostPort(cluster, broker, name, port);
@@ -95,12 +100,24 @@ internal sealed unsafe class MockClusterApi
     }
 
     /// <summary>Sets how long an empty group waits, after its first consumer, for more of them.</summary>
-    public void SetRebalanceDelay(nint cluster, TimeSpan delay) => _rebalanceDelay(cluster, (int)delay.TotalMilliseconds);
+    public void SetRebalanceDelay(nint cluster, TimeSpan delay)
+    {
+        AwaitRest();
+        _rebalanceDelay(cluster, (int)delay.TotalMilliseconds);
+    }
 
-    public void SetUp(nint cluster, int broker) => _ = _setUp(cluster, broker);
+    public void SetUp(nint cluster, int broker)
+    {
+        AwaitRest();
+        _ = _setUp(cluster, broker);
+    }
 
     /// <summary>Closes the broker's connections and takes no new ones.</summary>
-    public void SetDown(nint cluster, int broker) => _ = _setDown(cluster, broker);
+    public void SetDown(nint cluster, int broker)
+    {
+        AwaitRest();
+        _ = _setDown(cluster, broker);
+    }
 
     /// <summary>Makes the next requests of a kind fail; 0 lets one pass.</summary>
     public void PushErrors(nint cluster, short apiKey, ReadOnlySpan<int> errors)
@@ -110,6 +127,9 @@ internal sealed unsafe class MockClusterApi
             _pushErrors(cluster, apiKey, (nuint)errors.Length, codes);
         }
     }
+
+    /// <summary>A call that comes while the cluster ends the one before is overlooked until it next looks around, up to a second later.</summary>
+    private static void AwaitRest() => Thread.Sleep(BetweenCalls);
 
     private static nint Export(string name) => NativeLibrary.GetExport(KafkaNative.Handle, name);
 
