@@ -118,6 +118,17 @@ Describe 'Amp' {
         }
     }
 
+    It 'takes a number for seconds wherever it asks for a time span' {
+        $spans = Get-Command -Module Amp | ForEach-Object { $_.Parameters.Values } | Where-Object ParameterType -in @([timespan], [timespan[]], [Nullable[timespan]])
+        $spans.Count | Should -BeGreaterThan 7
+        foreach ($span in $spans) {
+            $transformation = $span.Attributes | Where-Object { $_ -is [System.Management.Automation.ArgumentTransformationAttribute] }
+            $transformation.Transform($ExecutionContext, 2.5) | Should -Be ([timespan]'00:00:02.5') -Because $span.Name
+            $transformation.Transform($ExecutionContext, [object[]](1, '00:01:00')) | Should -Be @([timespan]'00:00:01', '00:01:00')
+            { $transformation.Transform($ExecutionContext, 1e300) } | Should -Throw '*no time span*'
+        }
+    }
+
     Context 'several runspaces' {
         BeforeAll {
             $deployment = New-TestDeployment -Blocks 5

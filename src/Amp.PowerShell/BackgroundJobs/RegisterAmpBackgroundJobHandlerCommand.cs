@@ -33,10 +33,12 @@ public sealed class RegisterAmpBackgroundJobHandlerCommand : AmpCmdlet
 
     /// <summary>How long an attempt may take, at most 30 days.</summary>
     [Parameter]
+    [Seconds]
     public TimeSpan TimeLimit { get; set; } = TimeSpan.FromMinutes(5);
 
     /// <summary>Pauses before the second attempt, the third and so on, the last one repeated; a pause that doubles from 2 seconds when left out.</summary>
     [Parameter]
+    [Seconds]
     public TimeSpan[] Backoff { get; set; } = [];
 
     /// <summary>

@@ -20,6 +20,7 @@ public sealed class StartAmpBackgroundWorkerCommand : ServiceCmdlet
 
     /// <summary>How long jobs may go on when the worker stops; the configuration's when left out (30 seconds).</summary>
     [Parameter]
+    [Seconds]
     public TimeSpan? DrainTimeout { get; set; }
 
     /// <summary>The configuration file; without it the session's connection is used, then what <c>Connect-Amp</c> would find.</summary>

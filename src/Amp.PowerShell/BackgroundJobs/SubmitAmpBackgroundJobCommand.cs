@@ -52,6 +52,7 @@ public sealed class SubmitAmpBackgroundJobCommand : BackgroundJobCmdlet
 
     /// <summary>Not before so much time has passed, by the database's clock.</summary>
     [Parameter]
+    [Seconds]
     public TimeSpan? Delay { get; set; }
 
     /// <summary>How often it is tried.</summary>

@@ -20,6 +20,7 @@ public sealed class WaitAmpBackgroundJobCommand : BackgroundJobCmdlet
 
     /// <summary>How long to wait at most; without end when left out.</summary>
     [Parameter]
+    [Seconds]
     public TimeSpan? Timeout { get; set; }
 
     /// <inheritdoc/>

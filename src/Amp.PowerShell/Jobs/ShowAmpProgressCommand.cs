@@ -43,6 +43,7 @@ public sealed class ShowAmpProgressCommand : AmpDeploymentCmdlet
 
     /// <summary>Pause between two looks at the deployment, from 0.25 seconds to an hour.</summary>
     [Parameter]
+    [Seconds]
     public TimeSpan RefreshInterval { get; set; } = TimeSpan.FromSeconds(1);
 
     /// <inheritdoc/>

@@ -16,6 +16,7 @@ public sealed class WaitAmpJobCommand : AmpDeploymentCmdlet
 
     /// <summary>Gives up after this time, with an error; the job goes on.</summary>
     [Parameter]
+    [Seconds]
     public TimeSpan? Timeout { get; set; }
 
     /// <inheritdoc/>

@@ -25,6 +25,7 @@ public sealed class StartAmpDevChainCommand : AmpCmdlet
 
     /// <summary>Makes a new block so often; without it the chain stays as it is.</summary>
     [Parameter]
+    [Seconds]
     public TimeSpan? BlockTime { get; set; }
 
     /// <summary>Port on loopback; 0 takes a free one.</summary>

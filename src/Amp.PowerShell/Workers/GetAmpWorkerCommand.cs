@@ -16,6 +16,7 @@ public sealed class GetAmpWorkerCommand : AmpDeploymentCmdlet
 
     /// <summary>Only workers whose heartbeat is older than this.</summary>
     [Parameter]
+    [Seconds]
     public TimeSpan? Stale { get; set; }
 
     /// <inheritdoc/>
