@@ -121,6 +121,10 @@ run_tests() {
     skipped=$(sed -n 's/^ *Skipped: *//p' "$log" | tail -n 1)
     [ -n "$passed$total_failed" ] || { tail -n 50 "$log"; die "the unit tests did not run"; }
     passed=${passed:-0} total_failed=${total_failed:-0} skipped=${skipped:-0}
+    if [ $failed = 1 ] && [ "$total_failed" = 0 ]; then
+        grep -A 10 'test run was aborted' "$log" || tail -n 50 "$log"
+        total_failed=1
+    fi
 
     if ! have pwsh; then
         say "skipped tests/Pester: PowerShell 7.6 (pwsh) is not on PATH"

@@ -358,7 +358,9 @@ public sealed class WorkerServiceTests(PostgresFixture postgres)
         await using var worker = Worker(test, new FakeExecutor(), Options with { HeartbeatInterval = TimeSpan.FromMilliseconds(100) });
         await worker.StartAsync();
         using var observer = test.Database.OpenDedicated();
-        using var release = new ManualResetEventSlim();
+
+        // Not disposed: some of the pool's threads may come to it only after the test.
+        var release = new ManualResetEventSlim();
         for (var i = 0; i < Environment.ProcessorCount * 50; i++)
         {
             ThreadPool.UnsafeQueueUserWorkItem(_ => release.Wait(), null);
