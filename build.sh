@@ -2,7 +2,7 @@
 # Builds, tests, packages and shows Amp on Linux and macOS. From a fresh clone nothing has to be prepared: what is
 # missing is fetched through the machine's own package managers, and the script says what it did.
 #
-#   ./build.sh demo       build, then extract 1,000 blocks in solo mode and show what came out
+#   ./build.sh demo       build, then extract 2,000 blocks in solo mode and show what came out
 #   ./build.sh test       build, then run every test that this machine can run
 #   ./build.sh build      build only: the module in artifacts/module/Amp, ampd in artifacts/ampd
 #   ./build.sh package    build, then pack the module as artifacts/package/Amp.<version>.nupkg, for a PowerShell gallery

@@ -31,6 +31,18 @@ public enum AmpJobStatus
     Unknown,
 }
 
+/// <summary>What states of a job mean.</summary>
+public static class AmpJobStatusExtensions
+{
+    /// <summary>Whether a job in this state has ended: completed, stopped or failed.</summary>
+    /// <param name="status">The state.</param>
+    public static bool IsTerminal(this AmpJobStatus status) => status is AmpJobStatus.Completed or AmpJobStatus.Stopped || status.IsFailed();
+
+    /// <summary>Whether a job in this state has failed, for good or not.</summary>
+    /// <param name="status">The state.</param>
+    public static bool IsFailed(this AmpJobStatus status) => status is AmpJobStatus.Error or AmpJobStatus.Fatal;
+}
+
 /// <summary>One run that materialises a dataset's tables up to an end block, on one worker.</summary>
 public sealed record AmpJob
 {
@@ -68,8 +80,12 @@ public sealed record AmpJob
     public string? ErrorCode { get; init; }
 
     /// <summary>Whether it has ended: completed, stopped or failed.</summary>
-    public bool IsTerminal =>
-        Status is AmpJobStatus.Completed or AmpJobStatus.Stopped or AmpJobStatus.Error or AmpJobStatus.Fatal;
+    public bool IsTerminal => Status.IsTerminal();
+
+    /// <summary>Whether it is one of some jobs, or extracts a part for one of them.</summary>
+    /// <param name="jobIds">Their numbers; every job is meant when there are none.</param>
+    public bool IsAmong(IReadOnlyCollection<long> jobIds) =>
+        jobIds.Count == 0 || jobIds.Contains(JobId) || (PartOf is { } whole && jobIds.Contains(whole));
 
     /// <summary>Returns the job's number.</summary>
     public override string ToString() => JobId.ToString(System.Globalization.CultureInfo.InvariantCulture);

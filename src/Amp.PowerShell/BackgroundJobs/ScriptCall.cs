@@ -34,10 +34,11 @@ internal sealed class ScriptCall(ScriptBlockHandler handler, AmpBackgroundJob jo
     /// <summary>Takes an answer that the script block wrote, else what it wrote as the job's result.</summary>
     public void Read(object[] output)
     {
-        _given = Array.ConvertAll(output, Bare).LastOrDefault() as AmpJobAnswer;
+        var values = Array.ConvertAll(output, Bare);
+        _given = values.LastOrDefault() as AmpJobAnswer;
         Result = _given switch
         {
-            null => output.Length switch { 0 => null, 1 => Bare(output[0]), _ => Array.ConvertAll(output, Bare) },
+            null => values.Length > 1 ? values : values.FirstOrDefault(),
             { Kind: AmpJobAnswerKind.Complete } => _given.Result,
             _ => null,
         };

@@ -5,7 +5,7 @@ internal static class JobErrors
 {
     /// <summary>The error for a job that failed; null for one that did not.</summary>
     public static AmpException? From(long jobId, AmpJobStatus status, string? message) =>
-        status is not (AmpJobStatus.Error or AmpJobStatus.Fatal)
+        !status.IsFailed()
             ? null
             : new AmpException("JobFailed", AmpErrorKind.InvalidState, $"Job {jobId} failed: {message ?? "it did not say why"}")
             {

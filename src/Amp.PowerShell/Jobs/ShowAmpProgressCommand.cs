@@ -142,8 +142,7 @@ public sealed class ShowAmpProgressCommand : AmpDeploymentCmdlet
         {
             // A database that is frozen does not even answer that it gave up; a look changes nothing, so it may end later.
             stop.Cancel();
-            var ended = reading.ContinueWith(static look => look.Exception, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
-            await Task.WhenAny(ended, Task.Delay(LeaveTimeout, CancellationToken.None));
+            await Task.WhenAny(reading, Task.Delay(LeaveTimeout, CancellationToken.None));
         }
     }
 

@@ -45,7 +45,7 @@ public sealed class WaitAmpJobCommand : AmpDeploymentCmdlet
                 finally
                 {
                     stop.Cancel();
-                    await Task.WhenAll(waiting, drawing).ContinueWith(static ended => ended.Exception, TaskScheduler.Default);
+                    await Task.WhenAll(waiting, drawing).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 }
 
                 await pipeline.OutputAsync(job);

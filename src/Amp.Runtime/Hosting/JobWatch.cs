@@ -35,7 +35,7 @@ public static class JobWatch
                 }
             }
 
-            if (job.Status is AmpJobStatus.Completed or AmpJobStatus.Stopped or AmpJobStatus.Error or AmpJobStatus.Fatal)
+            if (job.Status.IsTerminal())
             {
                 yield break;
             }

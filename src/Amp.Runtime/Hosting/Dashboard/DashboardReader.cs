@@ -51,7 +51,7 @@ public sealed class DashboardReader(
             : await FindAsync(jobIds.Except(active.Select(job => job.JobId)), cancellationToken);
         var jobs = new List<DashboardJob>();
         var meters = new Dictionary<(long JobId, string Table), TableMeters>();
-        foreach (var job in others.Concat(active).DistinctBy(job => job.JobId).Where(IsShown))
+        foreach (var job in others.Concat(active).DistinctBy(job => job.JobId).Where(job => choose(job) && job.IsAmong(jobIds)))
         {
             jobs.Add(await MeasureAsync(job, meters, cancellationToken));
         }
@@ -69,9 +69,6 @@ public sealed class DashboardReader(
             BytesPerSecond = Sum(jobs.Select(job => job.BytesPerSecond)),
         };
     }
-
-    private bool IsShown(AmpJob job) =>
-        choose(job) && (jobIds.Count == 0 || jobIds.Contains(job.JobId) || (job.PartOf is { } whole && jobIds.Contains(whole)));
 
     private async Task<List<AmpJob>> FindAsync(IEnumerable<long> ids, CancellationToken cancellationToken)
     {

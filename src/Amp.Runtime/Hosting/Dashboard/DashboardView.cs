@@ -53,7 +53,7 @@ public static class DashboardView
     private static List<string> Top(DashboardState state, DateTimeOffset now, int width, DashboardStyle style)
     {
         var active = state.Workers.Count(worker => worker.IsActive);
-        var failed = state.Jobs.Count(job => IsFailed(job.Job.Status));
+        var failed = state.Jobs.Count(job => job.Job.Status.IsFailed());
         var atWork = state.Jobs.Count(job => !job.Job.IsTerminal);
         var rates = Text($"{(state.BlocksPerSecond is { } blocks ? PerSecond(blocks) : "–")} blocks/s · {(state.BytesPerSecond is { } bytes ? _Format.Size(bytes) : "– B")}/s · ");
         var totals = new DashboardLine(width, style)
@@ -142,7 +142,7 @@ public static class DashboardView
                 yield return Table(table, width, columns, style);
             }
 
-            if (IsFailed(job.Job.Status))
+            if (job.Job.Status.IsFailed())
             {
                 var indent = columns.Job + 2;
                 foreach (var line in Wrap(_Format.Line(job.Job.ErrorMessage), width - indent - 1, most: 2))
@@ -210,11 +210,9 @@ public static class DashboardView
     {
         AmpJobStatus.Completed => style.Good,
         AmpJobStatus.StopRequested or AmpJobStatus.Stopping => style.Warning,
-        _ when IsFailed(status) => style.Error,
+        _ when status.IsFailed() => style.Error,
         _ => "",
     };
-
-    private static bool IsFailed(AmpJobStatus status) => status is AmpJobStatus.Error or AmpJobStatus.Fatal;
 
     private static string Text(DefaultInterpolatedStringHandler text) => string.Create(CultureInfo.InvariantCulture, ref text);
 

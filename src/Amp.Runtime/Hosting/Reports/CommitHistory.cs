@@ -1,3 +1,5 @@
+using Amp.Extraction;
+
 namespace Amp.Hosting.Reports;
 
 /// <summary>How many blocks were written when: equal steps of time, no more than <see cref="MostSteps"/> of them. Pure.</summary>
@@ -59,5 +61,5 @@ internal sealed record CommitHistory(DateTimeOffset Start, TimeSpan Step, ulong 
         return TimeSpan.FromSeconds(known > 0 ? known : Math.Ceiling(seconds / StepSeconds[^1]) * StepSeconds[^1]);
     }
 
-    private static ulong Count(AmpFile file) => file.EndBlock - file.StartBlock + 1;
+    private static ulong Count(AmpFile file) => new BlockRange(file.StartBlock, file.EndBlock).Count;
 }

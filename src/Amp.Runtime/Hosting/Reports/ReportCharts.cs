@@ -171,7 +171,7 @@ internal static class ReportCharts
                     continue;
                 }
 
-                var isEnd = change.Status is AmpJobStatus.Completed or AmpJobStatus.Stopped or AmpJobStatus.Error or AmpJobStatus.Fatal;
+                var isEnd = change.Status.IsTerminal();
                 var from = Math.Clamp(At(change.CreatedAt), 0, Width - (2 * LeastWidth));
                 var title = $"{change.Status} {ReportText.Time(change.CreatedAt)}";
                 if (isEnd)

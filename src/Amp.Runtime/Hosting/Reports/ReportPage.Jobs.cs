@@ -75,7 +75,7 @@ internal sealed partial class ReportPage
     private void WriteJob(JobReport shown)
     {
         var job = shown.Job;
-        var hasFailed = job.Status is AmpJobStatus.Error or AmpJobStatus.Fatal;
+        var hasFailed = job.Status.IsFailed();
         using (html.Element("tr", hasFailed ? "failed" : null))
         {
             html.Leaf("th", $"{job.JobId}", "number", ("scope", "row"));

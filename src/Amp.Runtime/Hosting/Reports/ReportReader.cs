@@ -82,7 +82,7 @@ internal sealed class ReportReader(AmpDeployment deployment, ReportRequest reque
         var (failed, active, ended) = (new List<AmpJob>(), new List<AmpJob>(), new List<AmpJob>());
         await foreach (var job in _client.GetJobsAsync(new JobQuery(), cancellationToken))
         {
-            if (!IsWanted(job))
+            if (!request.IsWanted(job.Dataset) || !job.IsAmong(request.JobIds))
             {
                 continue;
             }
@@ -100,7 +100,7 @@ internal sealed class ReportReader(AmpDeployment deployment, ReportRequest reque
             }
 
             counts[job.Status] = counts.GetValueOrDefault(job.Status) + 1;
-            var (list, most) = job.Status is AmpJobStatus.Error or AmpJobStatus.Fatal ? (failed, MostFailedJobs)
+            var (list, most) = job.Status.IsFailed() ? (failed, MostFailedJobs)
                 : job.IsTerminal ? (ended, MostEndedJobs)
                 : (active, MostActiveJobs);
             if (list.Count < most)
@@ -111,10 +111,6 @@ internal sealed class ReportReader(AmpDeployment deployment, ReportRequest reque
 
         return (new Bounded<AmpJob>([.. failed, .. active, .. ended], counts.Values.Sum()), counts);
     }
-
-    private bool IsWanted(AmpJob job) =>
-        request.IsWanted(job.Dataset)
-        && (request.JobIds.Count == 0 || request.JobIds.Contains(job.JobId) || (job.PartOf is { } whole && request.JobIds.Contains(whole)));
 
     private async Task<IReadOnlyList<AmpJobEvent>> ReadEventsAsync(long jobId, CancellationToken cancellationToken)
     {
@@ -205,7 +201,7 @@ internal sealed class ReportReader(AmpDeployment deployment, ReportRequest reque
 
         return (counted > 0 ? (long)(rows * (files.Sum(Blocks) / counted)) : null, unreadable);
 
-        static double Blocks(AmpFile file) => file.EndBlock - file.StartBlock + 1;
+        static double Blocks(AmpFile file) => new BlockRange(file.StartBlock, file.EndBlock).Count;
     }
 
     private JobReport Describe(AmpJob job, IReadOnlyList<TableReport> all, IReadOnlyList<AmpJobEvent> events)
