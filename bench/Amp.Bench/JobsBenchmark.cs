@@ -51,11 +51,8 @@ internal static class JobsBenchmark
         await using var rig = await Rig.StartAsync(tenants, count, cancellationToken);
         var (database, queue, ids) = (rig.Database, rig.Queue, rig.Tenants);
         var probe = new Probe();
-        var handlers = new JobHandlers();
-        handlers.Set("job.*", probe);
-        await using var relay = new OutboxRelay(new OutboxTable(database), rig.Kafka, TimeProvider.System, NullLogger.Instance);
-        var feed = new JobFeed(rig.Kafka, "job-workers", new InboxTable(database), TimeProvider.System, NullLogger.Instance, TimeSpan.FromMilliseconds(1));
-        await using var worker = new JobWorker(database, queue, feed, JobTopics.Work, handlers, new JobWorkerOptions(), TimeProvider.System, NullLogger.Instance);
+        await using var relay = rig.NewRelay();
+        await using var worker = rig.NewWorker("job.*", probe, TimeSpan.FromMilliseconds(1));
         Table.WriteConditions($"jobs: {count} jobs of {tenants} tenants from submission to the last event; broker, database, relay and worker on this machine");
 
         // A first few, so that everything is compiled, joined and connected.
@@ -93,11 +90,8 @@ internal static class JobsBenchmark
         await using var rig = await Rig.StartAsync(tenants, 10_000_000, cancellationToken);
         var (database, queue) = (rig.Database, rig.Queue);
         var probe = new Probe();
-        var handlers = new JobHandlers();
-        handlers.Set("job.*", probe);
-        await using var relay = new OutboxRelay(new OutboxTable(database), rig.Kafka, TimeProvider.System, NullLogger.Instance);
-        var feed = new JobFeed(rig.Kafka, "job-workers", new InboxTable(database), TimeProvider.System, NullLogger.Instance, TimeSpan.FromMilliseconds(1));
-        await using var worker = new JobWorker(database, queue, feed, JobTopics.Work, handlers, new JobWorkerOptions(), TimeProvider.System, NullLogger.Instance);
+        await using var relay = rig.NewRelay();
+        await using var worker = rig.NewWorker("job.*", probe, TimeSpan.FromMilliseconds(1));
         Table.WriteConditions($"jobs: as many as the system does, while a transaction pins xmin for {time.TotalSeconds:0} s, and as long before and after");
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var submitting = Task.Run(
@@ -176,12 +170,9 @@ internal static class JobsBenchmark
             await UntilAsync(database, "SELECT count(*) = 10 FROM amp_jobs.job WHERE state = 'running' AND type = 'slow.bench'", cancellationToken);
             shell.Kill();
             clock.Restart();
-            var handlers = new JobHandlers();
-            handlers.Set("slow.*", new Probe());
             await using var sweeper = new JobSweeper(queue, new TenantsTable(database, JobTopics.Work), TimeProvider.System, NullLogger.Instance);
-            await using var relay = new OutboxRelay(new OutboxTable(database), rig.Kafka, TimeProvider.System, NullLogger.Instance);
-            var feed = new JobFeed(rig.Kafka, "job-workers", new InboxTable(database), TimeProvider.System, NullLogger.Instance);
-            await using var worker = new JobWorker(database, queue, feed, JobTopics.Work, handlers, new JobWorkerOptions(), TimeProvider.System, NullLogger.Instance);
+            await using var relay = rig.NewRelay();
+            await using var worker = rig.NewWorker("slow.*", new Probe());
             await UntilAsync(database, "SELECT NOT EXISTS (SELECT 1 FROM amp_jobs.job WHERE state = 'running' AND attempt = 1 AND type = 'slow.bench')", cancellationToken);
             var missed = clock.Elapsed;
             await UntilAsync(database, "SELECT count(*) = 10 FROM amp_jobs.job WHERE state = 'completed' AND type = 'slow.bench'", cancellationToken);
@@ -265,7 +256,7 @@ internal static class JobsBenchmark
 
         Table.Write("claimed and completed", $"{done / clock.Elapsed.TotalSeconds:0} a second ({done} of {count}), one worker");
         clock.Restart();
-        await using (new OutboxRelay(new OutboxTable(database), rig.Kafka, TimeProvider.System, NullLogger.Instance))
+        await using (rig.NewRelay())
         {
             await DoneAsync(database, cancellationToken);
             Table.Write("events sent, in order", $"{4 * count / clock.Elapsed.TotalSeconds:0} a second");
@@ -311,6 +302,17 @@ internal static class JobsBenchmark
             }
 
             _folder.Dispose();
+        }
+
+        public OutboxRelay NewRelay() => new(new OutboxTable(Database), Kafka, TimeProvider.System, NullLogger.Instance);
+
+        /// <summary>A worker of one handler, which Kafka brings jobs to.</summary>
+        public JobWorker NewWorker(string types, IJobHandler handler, TimeSpan? fetchWait = null)
+        {
+            var handlers = new JobHandlers();
+            handlers.Set(types, handler);
+            var feed = new JobFeed(Kafka, "job-workers", new InboxTable(Database), TimeProvider.System, NullLogger.Instance, fetchWait);
+            return new JobWorker(Database, Queue, feed, JobTopics.Work, handlers, new JobWorkerOptions(), TimeProvider.System, NullLogger.Instance);
         }
 
         private async Task BeginAsync(int tenants, int count, CancellationToken cancellationToken)

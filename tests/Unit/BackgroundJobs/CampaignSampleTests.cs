@@ -22,7 +22,7 @@ public sealed class CampaignSampleTests(PostgresFixture postgres) : IDisposable
         var rig = await CampaignRig.CreateAsync(postgres);
         await using var test = rig.Test;
         await using var sink = new SmtpSink();
-        await using var broker = await DevBroker.StartAsync(new DevBrokerOptions { Topics = [.. JobTopics.Events.Append(JobTopics.Work).Select(topic => new DevBrokerTopic(topic, 2))] });
+        await using var broker = await JobBroker.StartAsync(2);
         var (ada, bob) = (await rig.AddUserAsync("ada@example.org"), await rig.AddUserAsync("bob@example.org", "Bob", 200));
         await rig.AddReferralAsync(ada, bob, isVerified: true);
         var reward = await rig.AddRewardAsync(ada, "A mug");

@@ -44,7 +44,7 @@ public sealed class JobChaosTests(PostgresFixture postgres, ITestOutputHelper ou
         _queue = new JobQueue(_test.Database, JobTopics.Work);
         await _queue.InitializeAsync(autoMigrate: true, None);
         await _test.ExecuteAsync("CREATE TABLE effect (job UUID)");
-        _broker = await DevBroker.StartAsync(new DevBrokerOptions { Topics = [.. JobTopics.Events.Append(JobTopics.Work).Select(topic => new DevBrokerTopic(topic, Partitions))] });
+        _broker = await JobBroker.StartAsync(Partitions);
     }
 
     public async Task DisposeAsync()

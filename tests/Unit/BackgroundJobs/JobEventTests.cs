@@ -45,7 +45,7 @@ public sealed class JobEventTests(PostgresFixture postgres) : IAsyncLifetime
         _test = await postgres.CreateAsync();
         _queue = new JobQueue(_test.Database, JobTopics.Work);
         await _queue.InitializeAsync(autoMigrate: true, None);
-        _broker = await DevBroker.StartAsync(new DevBrokerOptions { Topics = [.. JobTopics.Events.Append(JobTopics.Work).Select(topic => new DevBrokerTopic(topic, 2))] });
+        _broker = await JobBroker.StartAsync(2);
     }
 
     public async Task DisposeAsync()

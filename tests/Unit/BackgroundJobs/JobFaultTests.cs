@@ -24,8 +24,8 @@ public sealed class JobFaultTests(PostgresFixture postgres) : IAsyncLifetime
         _test = await postgres.CreateAsync(poolSize: 20);
         _queue = new JobQueue(_test.Database, JobTopics.Work);
         await _queue.InitializeAsync(autoMigrate: true, None);
-        await _test.ExecuteAsync("CREATE TABLE run (job UUID, attempt INT, worker INT); CREATE TABLE effect (job UUID)");
-        _broker = await DevBroker.StartAsync(new DevBrokerOptions { Topics = [.. JobTopics.Events.Append(JobTopics.Work).Select(topic => new DevBrokerTopic(topic, Partitions))] });
+        await JobWorkerProcess.CreateTablesAsync(_test);
+        _broker = await JobBroker.StartAsync(Partitions);
     }
 
     public async Task DisposeAsync()

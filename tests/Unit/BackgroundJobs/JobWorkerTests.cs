@@ -30,7 +30,7 @@ public sealed class JobWorkerTests(PostgresFixture postgres) : IAsyncLifetime
         _queue = new JobQueue(_test.Database, JobTopics.Work);
         await _queue.InitializeAsync(autoMigrate: true, None);
         _handlers.Set("job.*", _handler);
-        _broker = await DevBroker.StartAsync(new DevBrokerOptions { Topics = [.. JobTopics.Events.Append(JobTopics.Work).Select(topic => new DevBrokerTopic(topic, 4))] });
+        _broker = await JobBroker.StartAsync(4);
     }
 
     public async Task DisposeAsync()

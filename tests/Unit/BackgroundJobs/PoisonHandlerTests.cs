@@ -23,7 +23,7 @@ public sealed class PoisonHandlerTests(PostgresFixture postgres) : IAsyncLifetim
         _test = await postgres.CreateAsync();
         _queue = new JobQueue(_test.Database, JobTopics.Work);
         await _queue.InitializeAsync(autoMigrate: true, None);
-        await _test.ExecuteAsync("CREATE TABLE run (job UUID, attempt INT, worker INT); CREATE TABLE effect (job UUID)");
+        await JobWorkerProcess.CreateTablesAsync(_test);
         _worker = Start();
     }
 

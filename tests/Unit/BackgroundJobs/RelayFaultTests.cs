@@ -52,7 +52,7 @@ public sealed class RelayFaultTests(PostgresFixture postgres) : IAsyncLifetime
         _test = await postgres.CreateAsync();
         _queue = new JobQueue(_test.Database, JobTopics.Work);
         await _queue.InitializeAsync(autoMigrate: true, None);
-        _broker = await DevBroker.StartAsync(new DevBrokerOptions { Topics = [.. JobTopics.Events.Append(JobTopics.Work).Select(topic => new DevBrokerTopic(topic, Partitions))] });
+        _broker = await JobBroker.StartAsync(Partitions);
     }
 
     public async Task DisposeAsync()

@@ -14,6 +14,10 @@ internal sealed class JobWorkerProcess(MetadataDatabase database, JobQueue queue
 {
     private static readonly List<byte[]> Kept = [];
 
+    /// <summary>Makes the tables that it writes: an attempt each, and an effect of each <c>job.tx</c>.</summary>
+    public static Task CreateTablesAsync(TestDatabase test) =>
+        test.ExecuteAsync("CREATE TABLE run (job UUID, attempt INT, worker INT); CREATE TABLE effect (job UUID)");
+
     /// <summary>Starts one; without brokers it looks for jobs in the queue, and sends nothing.</summary>
     public static async Task StartAsync(string url, IReadOnlyList<string> brokers)
     {
