@@ -251,6 +251,26 @@ public sealed class AdminApiTests(PostgresFixture postgres) : IAsyncLifetime, ID
         Assert.Contains("admin_api_addr", error.RecommendedAction, StringComparison.Ordinal);
     }
 
+    [ToolFact("postgres")]
+    public async Task Dispose_WhoseAddressIsTakenMeanwhile_DoesNotMind()
+    {
+        var address = new IPEndPoint(IPAddress.Loopback, _server.Url.Port);
+        var client = new TcpClient();
+        await client.ConnectAsync(address);
+        await client.GetStream().WriteAsync("POST /datasets HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{"u8.ToArray());
+        await Task.Delay(100);
+
+        var disposal = _server.DisposeAsync();
+        using (var other = new TcpListener(address) { ExclusiveAddressUse = false })
+        {
+            other.Start();
+            client.Dispose();
+            await disposal;
+        }
+
+        _server = AdminApiServer.Start(_deployment.Deployment, NullLogger.Instance);
+    }
+
     private async Task<JsonElement> GetAsync(string path)
     {
         var (status, answer) = await SendAsync("GET", path, null);

@@ -83,6 +83,7 @@ internal sealed class AdminApiServer : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         _listener.Stop();
+        _listener.Prefixes.Clear();     // or Close would bind the address once more to give it up again, though another may have it by now
         await _accepting;
         _stop.CancelAfter(StopTimeout);
         for (var i = 0; i < MaxAtOnce; i++)
