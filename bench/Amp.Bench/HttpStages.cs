@@ -9,10 +9,10 @@ namespace Amp.Bench;
 /// <summary>The stages that fetch blocks over HTTP: reading the answers, reading their tokens as well, and a whole worker.</summary>
 /// <param name="chain">Where the chain answers.</param>
 /// <param name="blocks">How many blocks to fetch.</param>
-internal sealed class HttpStages(Uri chain, int blocks)
+/// <param name="warmUpBlocks">How many blocks to fetch before that is measured.</param>
+internal sealed class HttpStages(Uri chain, int blocks, int warmUpBlocks)
 {
     private const int Connections = 4;
-    private const int WarmUpBlocks = 500;
 
     /// <summary>Fetches all answers and leaves them.</summary>
     public Task<StageResult> DrainAsync() => FetchAsync(_ => { });
@@ -29,7 +29,7 @@ internal sealed class HttpStages(Uri chain, int blocks)
             new ProviderConfig { Name = "chain", Kind = "evm-rpc", Network = "bench", Url = Secret.ForUrl(chain.ToString()), ConcurrentRequestLimit = Connections },
             overwrite: false, cancellationToken);
         await using var worker = await WorkerHost.StartAsync(deployment, "bench", NullLoggerFactory.Instance, cancellationToken);
-        await ExtractAsync(deployment, "bench/warmup", WarmUpBlocks, cancellationToken);
+        await ExtractAsync(deployment, "bench/warmup", warmUpBlocks, cancellationToken);
         return await StageResult.MeasureAsync(blocks, () => ExtractAsync(deployment, "bench/blocks", blocks, cancellationToken));
     }
 
@@ -52,7 +52,7 @@ internal sealed class HttpStages(Uri chain, int blocks)
     private async Task<StageResult> FetchAsync(Action<ReadOnlySpan<byte>> use)
     {
         using var http = new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = Connections });
-        await FetchAsync(http, WarmUpBlocks, use);
+        await FetchAsync(http, warmUpBlocks, use);
         return await StageResult.MeasureAsync(blocks, () => FetchAsync(http, blocks, use));
     }
 

@@ -1,40 +1,10 @@
-using System.Diagnostics;
+using System.Text;
 using System.Text.Json;
 using Amp.Extraction;
 using Amp.Extraction.EvmRpc;
 using Amp.Parquet;
 
 namespace Amp.Bench;
-
-/// <summary>What a stage of extraction cost.</summary>
-/// <param name="Blocks">Blocks it took.</param>
-/// <param name="Seconds">How long it took.</param>
-/// <param name="CpuSeconds">Processor time of its process.</param>
-/// <param name="AllocatedBytes">Bytes allocated on the managed heap.</param>
-/// <param name="OutputBytes">Size of the files it made.</param>
-/// <param name="PeakMegabytes">Largest working set of its process; 0 where that says nothing.</param>
-internal sealed record StageResult(int Blocks, double Seconds, double CpuSeconds, long AllocatedBytes = 0, long OutputBytes = 0, double PeakMegabytes = 0)
-{
-    /// <summary>Blocks a second.</summary>
-    public double Rate => Blocks / Seconds;
-
-    /// <summary>Processor seconds for 1,000 blocks.</summary>
-    public double CpuPerThousand => CpuSeconds * 1000 / Blocks;
-
-    /// <summary>Runs some work and measures it.</summary>
-    public static async Task<StageResult> MeasureAsync(int blocks, Func<Task<long>> work)
-    {
-        GC.Collect();
-        using var self = Process.GetCurrentProcess();
-        var (cpu, allocated, clock) = (self.TotalProcessorTime, GC.GetTotalAllocatedBytes(precise: true), Stopwatch.StartNew());
-        var output = await work();
-        clock.Stop();
-        self.Refresh();
-        return new StageResult(
-            blocks, clock.Elapsed.TotalSeconds, (self.TotalProcessorTime - cpu).TotalSeconds,
-            GC.GetTotalAllocatedBytes(precise: true) - allocated, output, self.PeakWorkingSet64 / 1e6);
-    }
-}
 
 /// <summary>The stages that take recorded answers from memory: reading their tokens, decoding them, and making files of them.</summary>
 internal sealed class MemoryStages
@@ -50,11 +20,11 @@ internal sealed class MemoryStages
     /// <summary>Size of all answers.</summary>
     public long ByteCount => _blocks.Sum(block => (long)block.Block.Length + block.Receipts.Length);
 
-    /// <summary>Reads all blocks of a folder.</summary>
-    public static MemoryStages Load(string folder) => new(
+    /// <summary>Reads what <see cref="ChainProcess.WriteAnswersAsync"/> wrote.</summary>
+    public static MemoryStages Load(string folder, int first) => new(
     [
-        .. Directory.GetFiles(folder, "*.block.json").Select(path => (ulong.Parse(Path.GetFileName(path).Split('.')[0], null), path)).OrderBy(file => file.Item1)
-            .Select(file => (file.Item1, File.ReadAllBytes(file.path), File.ReadAllBytes(file.path.Replace(".block.", ".receipts.", StringComparison.Ordinal)))),
+        .. File.ReadLines(Path.Combine(folder, "all.blocks.ndjson")).Zip(
+            File.ReadLines(Path.Combine(folder, "all.receipts.ndjson")), (block, receipts) => ((ulong)first++, ResultOf(block), ResultOf(receipts))),
     ]);
 
     /// <summary>Reads all tokens with <see cref="Utf8JsonReader"/> and does nothing with them.</summary>
@@ -90,7 +60,7 @@ internal sealed class MemoryStages
     public async Task<StageResult> WriteAsync(int threads)
     {
         using var folder = new BenchFolder();
-        return await RunAsync(threads, blocks => WriteAsync(blocks, Directory.CreateDirectory(Path.Combine(folder.Path, Guid.NewGuid().ToString("n"))).FullName));
+        return await RunAsync(threads, blocks => WriteAsync(blocks, Directory.CreateDirectory(Path.Combine(folder.Path, $"{blocks.Span[0].Number}")).FullName));
     }
 
     /// <summary>Reads all tokens of a text.</summary>
@@ -102,11 +72,17 @@ internal sealed class MemoryStages
         }
     }
 
+    private static byte[] ResultOf(string answer)
+    {
+        var text = Encoding.UTF8.GetBytes(answer);
+        return text[RpcEnvelope.Read(text)[0].Result];
+    }
+
     private static async Task<long> WriteAsync(ReadOnlyMemory<(ulong Number, byte[] Block, byte[] Receipts)> blocks, string folder)
     {
         var decoder = new EvmBlockDecoder();
         using var batch = new BlockBatch(EvmTables.All);
-        var streams = EvmTables.All.Select(table => new FileStream(Path.Combine(folder, table.Name + ".parquet"), FileMode.CreateNew, FileAccess.ReadWrite, FileShare.Read, 1 << 16)).ToArray();
+        var streams = EvmTables.All.Select(table => File.Create(Path.Combine(folder, $"{table.Name}.parquet"))).ToArray();
         var writers = streams.Zip(EvmTables.All, (stream, table) => new ParquetFileWriter(stream, table, new ParquetWriterOptions())).ToArray();
         for (var i = 0; i < blocks.Length; i++)
         {
