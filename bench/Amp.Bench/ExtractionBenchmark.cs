@@ -58,7 +58,7 @@ internal static class ExtractionBenchmark
         Table.WriteConditions("extraction: from a node's answers to committed files");
         await Peers.InstallAsync(cancellationToken);
         using var chain = await ChainProcess.StartAsync(
-            "--replay", Path.GetFullPath(Recording), "--blocks", Text(FirstBlock + Math.Max(Math.Max(blocks, warmUp), Math.Max(GrowthFactor * 1000, fetched))));
+            "--replay", Path.GetFullPath(Recording), "--blocks", $"{FirstBlock + Math.Max(Math.Max(blocks, warmUp), Math.Max(GrowthFactor * 1_000, fetched))}");
         await chain.WriteAnswersAsync(answers, FirstBlock, FirstBlock + blocks - 1, cancellationToken);
 
         var (memory, whole) = (MemoryStages.Load(answers, FirstBlock), Environment.ProcessorCount);
@@ -115,7 +115,7 @@ internal static class ExtractionBenchmark
 
     private static async Task<StageResult> RunStageAsync(string stage, Uri url, int blocks, int warmUp)
     {
-        using var process = Process.Start(new ProcessStartInfo(Environment.ProcessPath!, ["extraction-stage", stage, url.ToString(), Text(blocks), Text(warmUp)])
+        using var process = Process.Start(new ProcessStartInfo(Environment.ProcessPath!, ["extraction-stage", stage, url.ToString(), $"{blocks}", $"{warmUp}"])
         {
             RedirectStandardOutput = true,
         })!;
@@ -123,8 +123,6 @@ internal static class ExtractionBenchmark
         await process.WaitForExitAsync();
         return process.ExitCode == 0 ? JsonSerializer.Deserialize<StageResult>(output)! : throw new InvalidOperationException($"stage {stage} failed: {output}");
     }
-
-    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 
     /// <summary>What was measured, by name, in the order in which it was first.</summary>
     private sealed class Results

@@ -115,9 +115,9 @@ internal sealed class MemoryStages
     private Task<StageResult> RunAsync(int threads, Func<ReadOnlyMemory<(ulong Number, byte[] Block, byte[] Receipts)>, Task<long>> work) =>
         StageResult.MeasureAsync(Count, async () =>
         {
-            var share = (Count + threads - 1) / threads;
+            threads = Math.Min(threads, Count);
             var parts = await Task.WhenAll(Enumerable.Range(0, threads)
-                .Select(thread => Task.Run(() => work(_blocks.AsMemory(Math.Min(Count, thread * share)..Math.Min(Count, (thread + 1) * share))))));
+                .Select(thread => Task.Run(() => work(_blocks.AsMemory((thread * Count / threads)..((thread + 1) * Count / threads))))));
             return parts.Sum();
         });
 }

@@ -1,6 +1,5 @@
 using System.ComponentModel;
 using System.Diagnostics;
-using System.Globalization;
 
 namespace Amp.Bench;
 
@@ -39,11 +38,11 @@ internal static class Peers
 
     /// <summary>DuckDB makes the tables from answers in files (<see cref="ChainProcess.WriteAnswersAsync"/>). Null, with a line that says why, when it is not here.</summary>
     public static Task<StageResult?> RunDuckDbAsync(string answers, string output, int threads, CancellationToken cancellationToken) =>
-        RunPeerAsync("duckdb", "@duckdb/node-api", [answers, output, Text(threads)], cancellationToken);
+        RunPeerAsync("duckdb", "@duckdb/node-api", [answers, output, $"{threads}"], cancellationToken);
 
     /// <summary>SQD's SDK extracts blocks over JSON-RPC. Null, with a line that says why, when it is not here.</summary>
     public static Task<StageResult?> RunSquidAsync(Uri url, int first, int last, string output, CancellationToken cancellationToken) =>
-        RunPeerAsync("squid", "@subsquid/evm-processor", [url.ToString(), Text(first), Text(last), output], cancellationToken);
+        RunPeerAsync("squid", "@subsquid/evm-processor", [url.ToString(), $"{first}", $"{last}", output], cancellationToken);
 
     private static async Task<StageResult?> RunPeerAsync(string name, string package, string[] arguments, CancellationToken cancellationToken)
     {
@@ -68,6 +67,4 @@ internal static class Peers
         await process.WaitForExitAsync(cancellationToken);
         return process.ExitCode == 0 ? await output : throw new InvalidOperationException($"{program} failed: {errors.Trim()}");
     }
-
-    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 }

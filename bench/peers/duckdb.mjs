@@ -6,6 +6,7 @@
 import { mkdirSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
+import { report } from './report.mjs';
 
 const { DuckDBInstance } = createRequire(resolve('package.json'))('@duckdb/node-api');
 const [folder, output, threads = '2'] = process.argv.slice(2);
@@ -102,6 +103,4 @@ for (const [table, select] of Object.entries(tables)) {
   bytes[table] = statSync(file).size;
 }
 
-const seconds = Number(process.hrtime.bigint() - start) / 1e9;
-const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage();
-console.log(JSON.stringify({ blocks, seconds, cpuSeconds: (userCPUTime + systemCPUTime) / 1e6, peakMegabytes: maxRSS / 1024, bytes }));
+report(blocks, start, bytes);

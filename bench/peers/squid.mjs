@@ -5,6 +5,7 @@
 import { readdirSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
+import { report } from './report.mjs';
 
 const [url, first, last, output] = process.argv.slice(2);
 if (!output) {
@@ -103,17 +104,13 @@ process.on('exit', code => {
     return;
   }
 
-  const seconds = Number(process.hrtime.bigint() - start) / 1e9;
-  const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage();
   const sizes = {};
   for (const name of Object.keys(tables)) {
     sizes[name] = readdirSync(output, { withFileTypes: true }).filter(entry => entry.isDirectory())
       .reduce((sum, chunk) => sum + statSync(join(output, chunk.name, `${name}.parquet`)).size, 0);
   }
 
-  console.log(JSON.stringify({
-    blocks, seconds, cpuSeconds: (userCPUTime + systemCPUTime) / 1e6, peakMegabytes: maxRSS / 1024, bytes: sizes,
-  }));
+  report(blocks, start, sizes);
 });
 
 new EvmBatchProcessor()
