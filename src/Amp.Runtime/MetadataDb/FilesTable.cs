@@ -1,3 +1,4 @@
+using Amp.Extraction;
 using Npgsql;
 using NpgsqlTypes;
 
@@ -100,6 +101,56 @@ public sealed class FilesTable
             WHERE f.location_id = ANY($1)
             """, [locationIds.ToArray()], MapSegment, cancellationToken), null, cancellationToken);
         return rows.ToLookup(row => row.LocationId, row => row.Segment);
+    }
+
+    /// <summary>Says how far revisions have come, by location id; empty for one without files.</summary>
+    /// <exception cref="AmpException">As of <see cref="SegmentsAsync"/>.</exception>
+    internal async Task<IReadOnlyDictionary<long, ChainSummary>> SummariesAsync(
+        IReadOnlyCollection<long> locationIds, CancellationToken cancellationToken)
+    {
+        // The database passes over tens of thousands of segments in the time that reading them takes for a few. Where each follows the one
+        // before, all are canonical; only where one does not must the segments be looked at.
+        var rows = await _database.RunAsync("summing up segments", connection => connection.QueryAsync(
+            """
+            SELECT l.id, s.* FROM unnest($1) l(id) CROSS JOIN LATERAL (
+                SELECT bool_and(follows), min(first), max(last), count(*), sum(size)::bigint
+                FROM (
+                    SELECT first, last, size, is_one AND first IS NOT NULL AND last IS NOT NULL AND coalesce(
+                        lag(last) OVER w < first AND lag(network) OVER w = network AND lag(hash) OVER w = prev_hash,
+                        lag(first) OVER w IS NULL) AS follows
+                    FROM (
+                        SELECT coalesce(object_size, 0) AS size, metadata#>'{ranges,0}' IS NOT NULL AND metadata#>'{ranges,1}' IS NULL AS is_one,
+                               (metadata#>>'{ranges,0,numbers,start}')::bigint AS first, (metadata#>>'{ranges,0,numbers,end}')::bigint AS last,
+                               coalesce(metadata#>>'{ranges,0,network}', '') AS network,
+                               coalesce(metadata#>>'{ranges,0,hash}', '') AS hash, coalesce(metadata#>>'{ranges,0,prev_hash}', '') AS prev_hash
+                        FROM file_metadata WHERE location_id = l.id
+                        OFFSET 0 -- so that each is taken from the row once, not once for each of its uses
+                    ) f
+                    WINDOW w AS (ORDER BY first)
+                ) f
+                HAVING count(*) > 0
+            ) s
+            """, [locationIds.Distinct().ToArray()],
+            r => (LocationId: r.GetInt64(0), Summary: r.GetBoolean(1)
+                ? ChainSummary.OfLinked(new BlockRange((ulong)r.GetInt64(2), (ulong)r.GetInt64(3)), r.GetInt64(4), r.GetInt64(5))
+                : null),
+            cancellationToken), null, cancellationToken);
+        var summaries = locationIds.Distinct().ToDictionary(id => id, _ => ChainSummary.Empty);
+        foreach (var (locationId, summary) in rows.Where(row => row.Summary is not null))
+        {
+            summaries[locationId] = summary!;
+        }
+
+        long[] branched = [.. rows.Where(row => row.Summary is null).Select(row => row.LocationId)];
+        if (branched.Length > 0)
+        {
+            foreach (var segments in await SegmentsAsync(branched, cancellationToken))
+            {
+                summaries[segments.Key] = ChainSummary.Of(CanonicalChain.Build(segments));
+            }
+        }
+
+        return summaries;
     }
 
     /// <summary>

@@ -132,18 +132,17 @@ public sealed class PhysicalTablesTable
                 Path = r.TextOrNull(4),
                 JobId = r.LongOrNull(5),
             }, cancellationToken), null, cancellationToken);
-        var segments = await _database.Files.SegmentsAsync(
-            [.. tables.Select(t => t.LocationId).OfType<long>()], cancellationToken);
+        var summaries = await _database.Files.SummariesAsync([.. tables.Select(t => t.LocationId).OfType<long>()], cancellationToken);
         return [.. tables.Select(table =>
         {
-            var chain = CanonicalChain.Build(table.LocationId is { } id ? segments[id] : []);
+            var files = table.LocationId is { } id ? summaries[id] : ChainSummary.Empty;
             return table with
             {
-                StartBlock = chain.Range?.Start,
-                CurrentBlock = chain.Range?.End,
-                BlocksCount = chain.CountBlocks(),
-                FilesCount = chain.Canonical.Count,
-                TotalSizeBytes = chain.TotalSize,
+                StartBlock = files.Range?.Start,
+                CurrentBlock = files.Range?.End,
+                BlocksCount = files.BlocksCount,
+                FilesCount = files.FilesCount,
+                TotalSizeBytes = files.TotalSize,
             };
         })];
     }

@@ -259,14 +259,14 @@ internal sealed class MaterializeRawExecutor(
             return;
         }
 
-        var segments = await database.Files.SegmentsAsync([.. targets.Select(target => target.LocationId)], cancellationToken);
+        var summaries = await database.Files.SummariesAsync([.. targets.Select(target => target.LocationId)], cancellationToken);
         foreach (var (target, table) in targets.Zip(tables))
         {
-            var chain = CanonicalChain.Build(segments[target.LocationId]);
-            if (chain.Range is { } range)
+            var files = summaries[target.LocationId];
+            if (files.Range is { } range)
             {
                 var progress = new SyncProgress(
-                    jobId, table, range.Start, range.End, endBlock, (ulong)chain.Canonical.Count, (ulong)chain.TotalSize);
+                    jobId, table, range.Start, range.End, endBlock, (ulong)files.FilesCount, (ulong)files.TotalSize);
                 if (_throttle.TryPass(progress))
                 {
                     events.Emit(progress);

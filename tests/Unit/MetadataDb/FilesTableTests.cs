@@ -132,6 +132,51 @@ public sealed class FilesTableTests(PostgresFixture postgres)
         Assert.Equal([true, true, false, false], (await test.Database.Files.ListAsync(table)).OrderByDescending(f => f.IsCanonical).Select(f => f.IsCanonical));
     }
 
+    [ToolFact("postgres")]
+    public async Task Summaries_OfRandomFiles_AreThoseOfTheirChains()
+    {
+        await using var test = await postgres.CreateAsync();
+        var (jobId, registeredAt) = await RunningJobAsync(test);
+        var random = new Random(1);
+        var locations = new List<long> { (await TableAsync(test, "empty")).LocationId };
+        for (var i = 0; i < 60; i++)
+        {
+            var location = (await TableAsync(test, $"table{i}")).LocationId;
+            locations.Add(location);
+            var (files, start) = (new Dictionary<string, NewFile>(), (ulong)random.Next(3));
+            for (var count = random.Next(1, 6); count > 0; count--)
+            {
+                var end = start + (ulong)random.Next(3);
+                var file = TestData.File(location, start, end, branch: random.Next(10) / 9, createdAt: random.Next(3));
+                files[file.FileName] = file;
+                start = random.Next(12) == 0 ? (ulong)random.Next(10) : end + 1;
+            }
+
+            await test.Database.Files.CommitSegmentsAsync(jobId, Node, [.. files.Values], registeredAt, default);
+        }
+
+        var summaries = await test.Database.Files.SummariesAsync(locations, default);
+
+        var segments = await test.Database.Files.SegmentsAsync(locations, default);
+        var chains = locations.ConvertAll(location => CanonicalChain.Build(segments[location]));
+        Assert.Equal(chains.ConvertAll(ChainSummary.Of), locations.ConvertAll(location => summaries[location]));
+        Assert.InRange(chains.Count(chain => chain.Orphaned.Count > 0), 10, 50);
+    }
+
+    [ToolFact("postgres")]
+    public async Task Summaries_OfAFileWithTwoRanges_SayWhichItIs()
+    {
+        await using var test = await postgres.CreateAsync();
+        var (jobId, registeredAt) = await RunningJobAsync(test);
+        var table = await TableAsync(test, "logs");
+        await test.Database.Files.CommitSegmentsAsync(jobId, Node, [TestData.File(table.LocationId, 0, 9)], registeredAt, default);
+        await test.ExecuteAsync("UPDATE file_metadata SET metadata = jsonb_set(metadata, '{ranges,1}', metadata#>'{ranges,0}')");
+
+        var e = await Assert.ThrowsAsync<AmpException>(() => test.Database.Files.SummariesAsync([table.LocationId], default));
+
+        Assert.Equal(("SegmentMetadataInvalid", "000000000-0000000000000000.parquet"), (e.ErrorCode, e.Target));
+    }
+
     private static Task<PhysicalTable> TableAsync(TestDatabase test, string table) =>
         test.Database.PhysicalTables.GetOrCreateAsync("ethereum", "mainnet", TestData.ManifestHash, table, null, default);
 
