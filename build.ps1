@@ -2,15 +2,22 @@
 .SYNOPSIS
     Builds, tests, packages and shows Amp; the same as build.sh, for any system with PowerShell.
 .PARAMETER Task
-    demo, test, build, package or clean; see the head of build.sh.
+    demo, test, build, package, bench or clean; see the head of build.sh.
+.PARAMETER Arguments
+    Which benchmark, and its options; all of them when left out.
 .EXAMPLE
     ./build.ps1 test
+.EXAMPLE
+    ./build.ps1 bench fleet --seconds 5
 #>
 [CmdletBinding()]
 param(
     [Parameter(Mandatory, Position = 0)]
-    [ValidateSet('demo', 'test', 'build', 'package', 'clean')]
-    [string] $Task
+    [ValidateSet('demo', 'test', 'build', 'package', 'bench', 'clean')]
+    [string] $Task,
+
+    [Parameter(ValueFromRemainingArguments)]
+    [string[]] $Arguments = @()
 )
 
 $ErrorActionPreference = 'Stop'
@@ -19,7 +26,7 @@ Set-Location $PSScriptRoot
 
 if (-not $IsWindows) {
     $PSNativeCommandUseErrorActionPreference = $false
-    & ./build.sh $Task
+    & ./build.sh $Task @Arguments
     exit $LASTEXITCODE
 }
 
@@ -48,5 +55,6 @@ switch ($Task) {
         pwsh -NoProfile -NonInteractive -File tests/Pester/Invoke-Suite.ps1
     }
     'package' { Package }
+    'bench' { Build; dotnet run --configuration Release --project bench/Amp.Bench -- @($Arguments ? $Arguments : 'all') }
     'clean' { if (Test-Path artifacts) { Remove-Item artifacts -Recurse } }
 }

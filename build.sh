@@ -6,6 +6,7 @@
 #   ./build.sh test       build, then run every test that this machine can run
 #   ./build.sh build      build only: the module in artifacts/module/Amp, ampd in artifacts/ampd
 #   ./build.sh package    build, then pack the module as artifacts/package/Amp.<version>.nupkg, for a PowerShell gallery
+#   ./build.sh bench      build, then measure everything (a quarter of an hour); ./build.sh bench fleet --seconds 5 a part
 #   ./build.sh clean      remove artifacts
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -100,6 +101,13 @@ demo() {
     exec "$ampd" demo
 }
 
+# In the repository's root: the benchmarks find the recorded blocks and the module from there.
+bench() {
+    build
+    need_postgres
+    exec dotnet run --configuration Release --project bench/Amp.Bench -- "${@:-all}"
+}
+
 # Prints the skipped tests of a dotnet test log by name with their reasons.
 skips() {
     awk '/^  Skipped / { name = $2; next } name && /^ +[^ ]/ && !/Error Message:/ { sub(/^ +/, ""); print "skipped " name ": " $0; name = "" }' "$1"
@@ -148,6 +156,7 @@ case ${1:-} in
     test) run_tests ;;
     build) build ;;
     package) package ;;
+    bench) bench "${@:2}" ;;
     clean) rm -rf "$artifacts" ;;
-    *) sed -n '2,10s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 2 ;;
+    *) sed -n '2,11s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 2 ;;
 esac

@@ -15,7 +15,7 @@ internal static class EventsBenchmark
     public static Command Create()
     {
         var count = new Option<int>("--count") { Description = "Events on the topic.", DefaultValueFactory = _ => 1_000_000 };
-        var module = new Option<FileInfo>("--module") { Description = "The module's manifest.", DefaultValueFactory = _ => new FileInfo("artifacts/module/Amp/Amp.psd1") };
+        var module = new Option<FileInfo>("--module") { Description = "The module's manifest.", DefaultValueFactory = _ => new FileInfo(Shell.Module) };
         var command = new Command("events", "Reading a topic of sync events, also in PowerShell where there is one.") { count, module };
         command.SetAction((arguments, cancellationToken) => RunAsync(arguments.GetValue(count), arguments.GetValue(module)!, cancellationToken));
         return command;
@@ -75,7 +75,7 @@ internal static class EventsBenchmark
         producer.Flush(cancellationToken);
     }
 
-    /// <summary>Null when there is no PowerShell here.</summary>
+    /// <summary>Reads in PowerShell; null when there is none here.</summary>
     private static async Task<(long Count, double Seconds, double Megabytes)?> InShellAsync(string module, string broker, int first, CancellationToken cancellationToken)
     {
         var script = $$"""
@@ -84,16 +84,12 @@ internal static class EventsBenchmark
             $count = (Get-AmpSyncEvent -FromBeginning -BootstrapServers {{broker}} -First {{first}} | Measure-Object).Count
             [string]::Format([cultureinfo]::InvariantCulture, '{0} {1} {2}', $count, $clock.Elapsed.TotalSeconds, (Get-Process -Id $PID).PeakWorkingSet64 / 1MB)
             """;
-        try
-        {
-            using var shell = Process.Start(new ProcessStartInfo("pwsh", ["-NoProfile", "-NonInteractive", "-Command", script]) { RedirectStandardOutput = true })!;
-            var parts = (await shell.StandardOutput.ReadToEndAsync(cancellationToken)).Split(' ', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-            await shell.WaitForExitAsync(cancellationToken);
-            return (long.Parse(parts[0], CultureInfo.InvariantCulture), double.Parse(parts[1], CultureInfo.InvariantCulture), double.Parse(parts[2], CultureInfo.InvariantCulture));
-        }
-        catch (System.ComponentModel.Win32Exception)
+        if (await Shell.RunAsync(script, cancellationToken) is not { } output)
         {
             return null;
         }
+
+        var figures = output.Split(' ').Select(figure => double.Parse(figure, CultureInfo.InvariantCulture)).ToArray();
+        return ((long)figures[0], figures[1], figures[2]);
     }
 }

@@ -1,6 +1,4 @@
 using System.CommandLine;
-using System.ComponentModel;
-using System.Diagnostics;
 using System.Globalization;
 using System.Reflection;
 using System.Reflection.Emit;
@@ -16,7 +14,7 @@ internal static class ImportBenchmark
     public static Command Create()
     {
         var count = new Option<int>("--count") { Description = "Imports of each.", DefaultValueFactory = _ => 21 };
-        var module = new Option<FileInfo>("--module") { Description = "The module's manifest.", DefaultValueFactory = _ => new FileInfo("artifacts/module/Amp/Amp.psd1") };
+        var module = new Option<FileInfo>("--module") { Description = "The module's manifest.", DefaultValueFactory = _ => new FileInfo(Shell.Module) };
         var command = new Command("import", "Importing the module, against an empty one.") { count, module };
         command.SetAction((arguments, cancellationToken) => RunAsync(arguments.GetValue(count), arguments.GetValue(module)!.FullName, cancellationToken));
         return command;
@@ -28,21 +26,19 @@ internal static class ImportBenchmark
         var empty = WriteEmptyModule(folder.Path);
         var (emptyTimes, ampTimes) = (new double[count], new double[count]);
         Table.WriteConditions("import: the module against an empty one");
-        try
-        {
-            // The first process of each fills the system's file cache and PowerShell's own.
-            await ImportAsync(empty, cancellationToken);
-            await ImportAsync(module, cancellationToken);
-            for (var i = 0; i < count; i++)
-            {
-                emptyTimes[i] = await ImportAsync(empty, cancellationToken);
-                ampTimes[i] = await ImportAsync(module, cancellationToken);
-            }
-        }
-        catch (Win32Exception)
+
+        // The first process of each fills the system's file cache and PowerShell's own.
+        if (await ImportAsync(empty, cancellationToken) is null)
         {
             Table.Write("Import-Module", $"not measured: there is no pwsh");
             return;
+        }
+
+        await ImportAsync(module, cancellationToken);
+        for (var i = 0; i < count; i++)
+        {
+            emptyTimes[i] = (await ImportAsync(empty, cancellationToken))!.Value;
+            ampTimes[i] = (await ImportAsync(module, cancellationToken))!.Value;
         }
 
         Table.Write("processes", $"{count} of each, in turns; medians, fastest and slowest");
@@ -61,15 +57,13 @@ internal static class ImportBenchmark
         return manifest;
     }
 
-    /// <summary>Milliseconds that the import took.</summary>
-    private static async Task<double> ImportAsync(string module, CancellationToken cancellationToken)
-    {
-        var script = $"$clock = [Diagnostics.Stopwatch]::StartNew(); Import-Module '{module}'; $clock.Elapsed.TotalMilliseconds.ToString([cultureinfo]::InvariantCulture)";
-        using var shell = Process.Start(new ProcessStartInfo("pwsh", ["-NoProfile", "-NonInteractive", "-Command", script]) { RedirectStandardOutput = true })!;
-        var milliseconds = await shell.StandardOutput.ReadToEndAsync(cancellationToken);
-        await shell.WaitForExitAsync(cancellationToken);
-        return double.Parse(milliseconds, CultureInfo.InvariantCulture);
-    }
+    /// <summary>Milliseconds that the import took; null when there is no PowerShell here.</summary>
+    private static async Task<double?> ImportAsync(string module, CancellationToken cancellationToken) =>
+        await Shell.RunAsync(
+            $"$clock = [Diagnostics.Stopwatch]::StartNew(); Import-Module '{module}'; $clock.Elapsed.TotalMilliseconds.ToString([cultureinfo]::InvariantCulture)",
+            cancellationToken) is { } milliseconds
+            ? double.Parse(milliseconds, CultureInfo.InvariantCulture)
+            : null;
 
     private static double Median(double[] times) => times.Order().ElementAt(times.Length / 2);
 

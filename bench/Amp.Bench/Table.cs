@@ -6,12 +6,18 @@ namespace Amp.Bench;
 /// <summary>What a benchmark prints: a line a figure, and the conditions.</summary>
 internal static class Table
 {
+    private const string LoadFile = "/proc/loadavg";
+
     /// <summary>Prints what the figures depend on.</summary>
     public static void WriteConditions(string benchmark)
     {
         Console.WriteLine($"\n== {benchmark}");
         Write("machine", $"{Environment.ProcessorCount} cores, {CpuName()}, {RuntimeInformation.OSDescription}");
         Write("runtime", $"{RuntimeInformation.FrameworkDescription}, {(System.Runtime.GCSettings.IsServerGC ? "server" : "workstation")} GC");
+        if (File.Exists(LoadFile))
+        {
+            Write("load of the last minute", $"{File.ReadAllText(LoadFile).Split(' ')[0]}");
+        }
     }
 
     /// <summary>Prints a figure.</summary>
