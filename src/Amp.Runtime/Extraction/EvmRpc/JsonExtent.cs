@@ -41,15 +41,11 @@ internal struct JsonExtent
     }
 
     // Both return the number of bytes up to the end, or 0 when the end is not among them.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private int SkipBlock(ReadOnlySpan<byte> block)
     {
-        ref var start = ref MemoryMarshal.GetReference(block);
-        var first = Vector128.LoadUnsafe(ref start);
-        var second = Vector128.LoadUnsafe(ref start, 16);
-        var third = Vector128.LoadUnsafe(ref start, 32);
-        var fourth = Vector128.LoadUnsafe(ref start, 48);
-        var quotes = Where('"', first, second, third, fourth);
-        if (_isEscaped || IsAnywhere('\\', first, second, third, fourth))
+        var quotes = Where(block, '"');
+        if (_isEscaped || Where(block, '\\') != 0)
         {
             return SkipBytes(block);
         }
@@ -60,10 +56,15 @@ internal struct JsonExtent
         }
 
         // '[' and '{', ']' and '}' differ in this bit only.
-        var fold = Vector128.Create((byte)0x20);
-        (first, second, third, fourth) = (first | fold, second | fold, third | fold, fourth | fold);
-        var opens = Where('{', first, second, third, fourth);
-        var closes = Where('}', first, second, third, fourth);
+        const byte bracketBit = 0x20;
+        var opens = Where(block, '{', bracketBit);
+        var closes = Where(block, '}', bracketBit);
+        if ((opens | closes) == 0)
+        {
+            _isInString ^= (BitOperations.PopCount(quotes) & 1) != 0;
+            return 0;
+        }
+
         var inString = PrefixXor(quotes) ^ (_isInString ? ulong.MaxValue : 0);
         _isInString = inString >> (BlockLength - 1) != 0;
         opens &= ~inString;
@@ -121,22 +122,21 @@ internal struct JsonExtent
         return 0;
     }
 
+    // Which of 64 bytes are the wanted one, once a bit is set in each.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static ulong Where(char wanted, Vector128<byte> first, Vector128<byte> second, Vector128<byte> third, Vector128<byte> fourth)
+    private static ulong Where(ReadOnlySpan<byte> block, char wanted, byte set = 0)
     {
-        var all = Vector128.Create((byte)wanted);
-        return Vector128.Equals(first, all).ExtractMostSignificantBits()
-            | ((ulong)Vector128.Equals(second, all).ExtractMostSignificantBits() << 16)
-            | ((ulong)Vector128.Equals(third, all).ExtractMostSignificantBits() << 32)
-            | ((ulong)Vector128.Equals(fourth, all).ExtractMostSignificantBits() << 48);
-    }
+        ref var start = ref MemoryMarshal.GetReference(block);
+        if (Vector512.IsHardwareAccelerated)
+        {
+            return Vector512.Equals(Vector512.LoadUnsafe(ref start) | Vector512.Create(set), Vector512.Create((byte)wanted)).ExtractMostSignificantBits();
+        }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static bool IsAnywhere(char wanted, Vector128<byte> first, Vector128<byte> second, Vector128<byte> third, Vector128<byte> fourth)
-    {
-        var all = Vector128.Create((byte)wanted);
-        return (Vector128.Equals(first, all) | Vector128.Equals(second, all) | Vector128.Equals(third, all) | Vector128.Equals(fourth, all))
-            != Vector128<byte>.Zero;
+        var (all, bit) = (Vector128.Create((byte)wanted), Vector128.Create(set));
+        return Vector128.Equals(Vector128.LoadUnsafe(ref start) | bit, all).ExtractMostSignificantBits()
+            | ((ulong)Vector128.Equals(Vector128.LoadUnsafe(ref start, 16) | bit, all).ExtractMostSignificantBits() << 16)
+            | ((ulong)Vector128.Equals(Vector128.LoadUnsafe(ref start, 32) | bit, all).ExtractMostSignificantBits() << 32)
+            | ((ulong)Vector128.Equals(Vector128.LoadUnsafe(ref start, 48) | bit, all).ExtractMostSignificantBits() << 48);
     }
 
     // Bit i: whether an odd number of bits up to and including i is set.
