@@ -5,17 +5,30 @@ namespace Amp.Parquet.Compression;
 /// <summary>Zstandard by the system's libzstd, with one context for all pages.</summary>
 internal sealed unsafe class ZstdCompressor : PageCompressor
 {
+    // ZSTD_cParameter.
+    private const int CompressionLevel = 100;
+    private const int HashLog = 102;
+
+    // Of the fastest level: half the table that it would take for a page fits into the processor's first cache, which makes it a tenth
+    // faster, and its pages half a percent larger.
+    private const int FastestLevel = 1;
+    private const int FastestHashLog = 13;
+
     private readonly ZstdLibrary.Functions _library = ZstdLibrary.Instance;
-    private readonly int _level;
     private nint _context;
 
     public ZstdCompressor(int level)
     {
-        _level = level;
         _context = _library.CreateContext();
         if (_context == 0)
         {
             throw new InsufficientMemoryException("libzstd could not allocate a context");
+        }
+
+        SetParameter(CompressionLevel, level);
+        if (level == FastestLevel)
+        {
+            SetParameter(HashLog, FastestHashLog);
         }
     }
 
@@ -30,13 +43,12 @@ internal sealed unsafe class ZstdCompressor : PageCompressor
         fixed (byte* from = source)
         fixed (byte* to = target)
         {
-            written = _library.Compress(_context, to, (nuint)target.Length, from, (nuint)source.Length, _level);
+            written = _library.Compress(_context, to, (nuint)target.Length, from, (nuint)source.Length);
         }
 
         if (_library.IsError(written) != 0)
         {
-            var reason = Marshal.PtrToStringUTF8((nint)_library.ErrorName(written));
-            throw new InvalidOperationException($"zstd could not compress a page of {source.Length} bytes: {reason}");
+            throw Failed($"compress a page of {source.Length} bytes", written);
         }
 
         output.Advance((int)written);
@@ -54,4 +66,16 @@ internal sealed unsafe class ZstdCompressor : PageCompressor
 
         base.Dispose(disposing);
     }
+
+    private void SetParameter(int parameter, int value)
+    {
+        var result = _library.SetParameter(_context, parameter, value);
+        if (_library.IsError(result) != 0)
+        {
+            throw Failed($"set its parameter {parameter} to {value}", result);
+        }
+    }
+
+    private InvalidOperationException Failed(string what, nuint error) =>
+        new($"zstd could not {what}: {Marshal.PtrToStringUTF8((nint)_library.ErrorName(error))}");
 }

@@ -46,8 +46,11 @@ internal static unsafe class ZstdLibrary
         public readonly delegate* unmanaged[Cdecl]<nint, nuint> FreeContext =
             (delegate* unmanaged[Cdecl]<nint, nuint>)NativeLibrary.GetExport(library, "ZSTD_freeCCtx");
 
-        public readonly delegate* unmanaged[Cdecl]<nint, byte*, nuint, byte*, nuint, int, nuint> Compress =
-            (delegate* unmanaged[Cdecl]<nint, byte*, nuint, byte*, nuint, int, nuint>)NativeLibrary.GetExport(library, "ZSTD_compressCCtx");
+        public readonly delegate* unmanaged[Cdecl]<nint, int, int, nuint> SetParameter =
+            (delegate* unmanaged[Cdecl]<nint, int, int, nuint>)NativeLibrary.GetExport(library, "ZSTD_CCtx_setParameter");
+
+        public readonly delegate* unmanaged[Cdecl]<nint, byte*, nuint, byte*, nuint, nuint> Compress =
+            (delegate* unmanaged[Cdecl]<nint, byte*, nuint, byte*, nuint, nuint>)NativeLibrary.GetExport(library, "ZSTD_compress2");
 
         public readonly delegate* unmanaged[Cdecl]<byte*, nuint, byte*, nuint, nuint> Decompress =
             (delegate* unmanaged[Cdecl]<byte*, nuint, byte*, nuint, nuint>)NativeLibrary.GetExport(library, "ZSTD_decompress");
