@@ -164,12 +164,22 @@ internal static class ValueStatistics
     {
         var min = values[..width];
         var max = min;
+        var (least, most) = (Leading(min), Leading(max));
         for (var at = width; at < values.Length; at += width)
         {
-            Widen(values.Slice(at, width), ref min, ref max);
+            // Of long values, the first bytes nearly always tell.
+            var value = values.Slice(at, width);
+            var leading = Leading(value);
+            if (leading <= least || leading >= most)
+            {
+                Widen(value, ref min, ref max);
+                (least, most) = (Leading(min), Leading(max));
+            }
         }
 
         return new(min.ToArray(), max.ToArray());
+
+        static ulong Leading(ReadOnlySpan<byte> value) => value.Length >= 8 ? BinaryPrimitives.ReadUInt64BigEndian(value) : 0;
     }
 
     private static ValueBounds BoundsOfVariable(ReadOnlySpan<byte> values, ReadOnlySpan<int> ends)

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
@@ -27,15 +28,14 @@ internal static class Hex
         {
             ref var source = ref MemoryMarshal.GetReference(digits);
             ref var target = ref MemoryMarshal.GetReference(destination);
-            var valid = Vector128<byte>.AllBitsSet;
+            var valid = Vector256<byte>.AllBitsSet;
             for (; done <= destination.Length - 16; done += 16)
             {
-                var first = ToNibbles(Vector128.LoadUnsafe(ref source, (nuint)done * 2), ref valid);
-                var second = ToNibbles(Vector128.LoadUnsafe(ref source, ((nuint)done * 2) + 16), ref valid);
-                Vector128.Narrow(Join(first), Join(second)).StoreUnsafe(ref target, (nuint)done);
+                var pairs = Join(ToNibbles(Vector256.LoadUnsafe(ref source, (nuint)done * 2), ref valid));
+                Vector128.Narrow(pairs.GetLower(), pairs.GetUpper()).StoreUnsafe(ref target, (nuint)done);
             }
 
-            if (valid != Vector128<byte>.AllBitsSet)
+            if (valid != Vector256<byte>.AllBitsSet)
             {
                 return false;
             }
@@ -71,24 +71,26 @@ internal static class Hex
     }
 
     // One nibble per byte; clears the lanes of `valid` that hold no digit.
-    private static Vector128<byte> ToNibbles(Vector128<byte> text, ref Vector128<byte> valid)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<byte> ToNibbles(Vector256<byte> text, ref Vector256<byte> valid)
     {
-        var digit = text - Vector128.Create((byte)'0');
-        var letter = (text | Vector128.Create((byte)0x20)) - Vector128.Create((byte)'a');
-        var isDigit = Vector128.LessThan(digit, Vector128.Create((byte)10));
-        var isLetter = Vector128.LessThan(letter, Vector128.Create((byte)6));
+        var digit = text - Vector256.Create((byte)'0');
+        var letter = (text | Vector256.Create((byte)0x20)) - Vector256.Create((byte)'a');
+        var isDigit = Vector256.LessThan(digit, Vector256.Create((byte)10));
+        var isLetter = Vector256.LessThan(letter, Vector256.Create((byte)6));
         valid &= isDigit | isLetter;
-        return Vector128.ConditionalSelect(isDigit, digit, letter + Vector128.Create((byte)10));
+        return Vector256.ConditionalSelect(isDigit, digit, letter + Vector256.Create((byte)10));
     }
 
     // Pairs of nibbles, the first of each pair the high one, to bytes in 16-bit lanes.
-    private static Vector128<ushort> Join(Vector128<byte> nibbles)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<ushort> Join(Vector256<byte> nibbles)
     {
         var pairs = nibbles.AsUInt16();
         var joined = BitConverter.IsLittleEndian
             ? (pairs << 4) | (pairs >>> 8)
             : (pairs >>> 4) | pairs;
-        return joined & Vector128.Create((ushort)0xff);
+        return joined & Vector256.Create((ushort)0xff);
     }
 
     private static byte[] CreateNibbles()
