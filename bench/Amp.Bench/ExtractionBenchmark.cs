@@ -159,7 +159,7 @@ internal static class ExtractionBenchmark
                 var results = _results[name];
                 Console.WriteLine(string.Create(
                     CultureInfo.InvariantCulture,
-                    $"| {name} | {Median(results, r => r.Rate):n0} | {Median(results, r => r.CpuPerThousand):0.00} | {results.Max(r => r.PeakMegabytes):0} | {Median(results, r => r.OutputBytes / (double)r.Blocks):n0} | {Median(results, r => r.AllocatedBytes / 1e3 / r.Blocks ?? double.NaN):0} |"));
+                    $"| {name} | {Median(results, r => r.Rate):n0} | {Median(results, r => r.CpuPerThousand):0.00} | {results.Max(r => r.PeakMegabytes):0} | {Median(results, r => r.OutputBytes / (double)r.Blocks):n0} | {(results[0].AllocatedBytes is null ? "" : $"{Median(results, r => r.AllocatedBytes!.Value / 1e3 / r.Blocks):0.0}")} |"));
             }
         }
 

@@ -38,12 +38,12 @@ internal sealed class HttpStages(Uri chain, int blocks, int warmUpBlocks)
         var dataset = DatasetReference.Parse(name);
         await deployment.Client.RegisterDatasetAsync(dataset, EvmRpcManifest.Generate("bench").ToJson(), cancellationToken);
         var job = await deployment.Client.StartJobAsync(new StartJobRequest(dataset, EndBlock: $"{count - 1}"), cancellationToken);
-        AmpJobProgress progress;
-        while ((progress = await deployment.Client.GetJobProgressAsync(job.JobId, cancellationToken)).Status is AmpJobStatus.Scheduled or AmpJobStatus.Running)
+        while ((await deployment.Client.GetJobAsync(job.JobId, cancellationToken)).Status is AmpJobStatus.Scheduled or AmpJobStatus.Running)
         {
             await Task.Delay(20, cancellationToken);
         }
 
+        var progress = await deployment.Client.GetJobProgressAsync(job.JobId, cancellationToken);
         return progress.Status == AmpJobStatus.Completed
             ? progress.Tables.Sum(table => table.TotalSizeBytes)
             : throw new InvalidOperationException($"the job ended as {progress.Status}: {progress.ErrorMessage}");

@@ -112,12 +112,15 @@ internal sealed class MemoryStages
         return size;
     }
 
-    private Task<StageResult> RunAsync(int threads, Func<ReadOnlyMemory<(ulong Number, byte[] Block, byte[] Receipts)>, Task<long>> work) =>
-        StageResult.MeasureAsync(Count, async () =>
+    private async Task<StageResult> RunAsync(int threads, Func<ReadOnlyMemory<(ulong Number, byte[] Block, byte[] Receipts)>, Task<long>> work)
+    {
+        var result = await StageResult.MeasureAsync(Count, async () =>
         {
             threads = Math.Min(threads, Count);
             var parts = await Task.WhenAll(Enumerable.Range(0, threads)
                 .Select(thread => Task.Run(() => work(_blocks.AsMemory((thread * Count / threads)..((thread + 1) * Count / threads))))));
             return parts.Sum();
         });
+        return result with { PeakMegabytes = null };
+    }
 }

@@ -7,10 +7,10 @@ namespace Amp.Bench;
 /// <param name="Blocks">Blocks it took.</param>
 /// <param name="Seconds">How long it took.</param>
 /// <param name="CpuSeconds">Processor time of its process; of peers, all of it.</param>
-/// <param name="PeakMegabytes">Largest resident memory of its process, in units of 2^20 bytes.</param>
+/// <param name="PeakMegabytes">Largest resident memory of its process, in units of 2^20 bytes; null where that held all answers as well.</param>
 /// <param name="OutputBytes">Size of the files it made, or of the answers it read.</param>
 /// <param name="AllocatedBytes">Bytes allocated on the managed heap; null of peers.</param>
-internal sealed record StageResult(int Blocks, double Seconds, double CpuSeconds, double PeakMegabytes, long OutputBytes, long? AllocatedBytes)
+internal sealed record StageResult(int Blocks, double Seconds, double CpuSeconds, double? PeakMegabytes, long OutputBytes, long? AllocatedBytes)
 {
     /// <summary>Blocks a second.</summary>
     public double Rate => Blocks / Seconds;
