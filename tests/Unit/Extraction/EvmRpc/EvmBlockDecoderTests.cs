@@ -39,6 +39,23 @@ public sealed class EvmBlockDecoderTests
     }
 
     [Fact]
+    public async Task FilesOfMainnetBlock_AreNoLargerThanAmpds()
+    {
+        const long ampd = 144_704;
+        using var batch = Decode(MainnetBlock.Block, MainnetBlock.Receipts);
+
+        var size = 0L;
+        foreach (var table in batch.Tables)
+        {
+            using var writer = new ParquetFileWriter(Stream.Null, table.Schema, new ParquetWriterOptions());
+            await writer.WriteAsync(table, CancellationToken.None);
+            size += (await writer.CompleteAsync([], CancellationToken.None)).Size;
+        }
+
+        Assert.InRange(size, 100_000, ampd);
+    }
+
+    [Fact]
     public async Task DecodingAndWriting_OnceWarm_AllocateNothingPerRow()
     {
         const int blocks = 80;
