@@ -5,7 +5,7 @@ namespace Amp.Hosting;
 /// <summary>Follows a job from outside, by looking at it again and again.</summary>
 public static class JobWatch
 {
-    /// <summary>How often a job is looked at.</summary>
+    /// <summary>How long a job is left alone before it is looked at again; longer where looking takes long.</summary>
     public static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(250);
 
     /// <summary>
@@ -23,7 +23,9 @@ public static class JobWatch
         var last = new Dictionary<string, AmpTableProgress>(StringComparer.Ordinal);
         while (true)
         {
+            var start = time.GetTimestamp();
             var job = await client.GetJobProgressAsync(jobId, cancellationToken);
+            var took = time.GetElapsedTime(start);
             foreach (var table in job.Tables)
             {
                 meters.TryAdd(table.Table, new RateMeter(time));
@@ -40,7 +42,8 @@ public static class JobWatch
                 yield break;
             }
 
-            await Task.Delay(Interval, time, cancellationToken);
+            // The more files its tables have, the longer the database adds them up: at most a tenth of the time.
+            await Task.Delay(took * 9 > Interval ? took * 9 : Interval, time, cancellationToken);
         }
     }
 
