@@ -94,6 +94,14 @@ internal sealed partial class JobQueue
         return cancelled;
     }
 
+    /// <summary>What a worker says that is not alive any more. Blocks, as <see cref="Beat"/> does.</summary>
+    public static void SetStatus(NpgsqlConnection connection, JobWorkerBeat beat)
+    {
+        using var command = connection.Command(
+            "UPDATE amp_jobs.job_worker SET status = $2 WHERE worker_id = $1", beat.WorkerId, Sql.JsonText(JobJson.Write(beat.Status)));
+        command.ExecuteNonQuery();
+    }
+
     /// <summary>Takes a worker off the list; jobs that it still has are tried again at the next sweep.</summary>
     public Task ResignAsync(Guid workerId, CancellationToken cancellationToken) => database.RunAsync(
         "resigning", connection => connection.ExecuteAsync("DELETE FROM amp_jobs.job_worker WHERE worker_id = $1", [workerId], cancellationToken), null, cancellationToken);
