@@ -14,7 +14,10 @@ internal sealed class JobWorker : IAsyncDisposable
 {
     private const int MostInATransaction = 500;
 
-    /// <summary>Jobs are taken for so long ahead, at the present pace, so that handlers do not wait for the queue.</summary>
+    /// <summary>
+    /// Jobs are taken for so long ahead, and for two exchanges with the queue, at the present pace, so that handlers do not wait for it: a queue
+    /// that is slow gets fewer transactions, and more jobs in each.
+    /// </summary>
     private static readonly TimeSpan Ahead = TimeSpan.FromMilliseconds(50);
 
     /// <summary>A job whose message is so old and that nobody has taken is looked for in the queue: its message was lost, or nobody could take it.</summary>
@@ -60,6 +63,7 @@ internal sealed class JobWorker : IAsyncDisposable
     private TimeSpan _pause = ShortestPause;
     private long _nextLook;
     private TimeSpan _faultPause = ShortestPause;
+    private TimeSpan _exchangeTime;
 
     /// <summary>Registers the worker, and begins to take jobs.</summary>
     /// <param name="database">Where the queue is.</param>
@@ -298,7 +302,7 @@ internal sealed class JobWorker : IAsyncDisposable
     }
 
     private int Capacity => _isDraining ? 0 : Math.Min(
-        MostInATransaction, _options.PoolSize + (int)(_tally.PerSecond * Ahead.TotalSeconds) - _attempts.Count + _ends.Count);
+        MostInATransaction, _options.PoolSize + (int)(_tally.PerSecond * (Ahead + (2 * _exchangeTime)).TotalSeconds) - _attempts.Count + _ends.Count);
 
     private void CollectEnds()
     {
@@ -369,7 +373,9 @@ internal sealed class JobWorker : IAsyncDisposable
             return;
         }
 
+        var began = _time.GetTimestamp();
         var exchange = await _queue.ExchangeAsync(Id, _ends.ConvertAll(end => end.End), candidates, _runner.TimeLimitOf, CancellationToken.None);
+        _exchangeTime = _time.GetElapsedTime(began);
 
         // Checkpoint: what has ended is durable, so its messages may be passed; a crash before this line only lets them come again.
         foreach (var (attempt, end) in _ends)
