@@ -39,6 +39,30 @@ internal sealed class ChainProcess : IDisposable
         return ulong.Parse(answer.GetProperty("result").GetString()!.AsSpan(2), NumberStyles.HexNumber, CultureInfo.InvariantCulture);
     }
 
+    /// <summary>
+    /// Writes what it answers about blocks, an answer a line: <c>all.blocks.ndjson</c> with their transactions, and
+    /// <c>all.receipts.ndjson</c>. Returns the number of bytes.
+    /// </summary>
+    public async Task<long> WriteAnswersAsync(string folder, int first, int last, CancellationToken cancellationToken)
+    {
+        Directory.CreateDirectory(folder);
+        return await WriteAsync("blocks", number => new { jsonrpc = "2.0", id = number, method = "eth_getBlockByNumber", @params = new object[] { $"0x{number:x}", true } })
+            + await WriteAsync("receipts", number => new { jsonrpc = "2.0", id = number, method = "eth_getBlockReceipts", @params = new object[] { $"0x{number:x}" } });
+
+        async Task<long> WriteAsync(string name, Func<int, object> request)
+        {
+            await using var file = File.Create(Path.Combine(folder, $"all.{name}.ndjson"));
+            for (var number = first; number <= last; number++)
+            {
+                using var response = await _http.PostAsJsonAsync(Url, request(number), cancellationToken);
+                await response.Content.CopyToAsync(file, cancellationToken);
+                file.WriteByte((byte)'\n');
+            }
+
+            return file.Length;
+        }
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {

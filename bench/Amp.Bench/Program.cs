@@ -11,5 +11,7 @@ var root = new RootCommand("Measures Amp on this machine. Each benchmark prints 
     EventsBenchmark.Create(),
     JobsBenchmark.Create(),
     ImportBenchmark.Create(),
+    ExtractionBenchmark.Create(),
+    ExtractionBenchmark.CreateStage(),
 };
 return await root.Parse(args).InvokeAsync();

@@ -15,7 +15,7 @@ internal static class Table
     }
 
     /// <summary>Prints a figure.</summary>
-    public static void Write(string name, FormattableString value) => Console.WriteLine($"{name,-34} {value.ToString(CultureInfo.InvariantCulture)}");
+    public static void Write(string name, FormattableString value) => Console.WriteLine($"{name,-44} {value.ToString(CultureInfo.InvariantCulture)}");
 
     private static string CpuName()
     {

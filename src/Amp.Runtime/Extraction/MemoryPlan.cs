@@ -2,7 +2,7 @@ using Amp.Parquet;
 
 namespace Amp.Extraction;
 
-/// <summary>How a job's memory budget is shared out. A quarter is for blocks on their way, the rest for what encoding holds.</summary>
+/// <summary>How a job's memory budget is shared out. An eighth is for blocks on their way, the rest for what encoding holds.</summary>
 /// <param name="Writers">How many writers there is room for.</param>
 /// <param name="ReadingBytes">Bytes that the blocks of one writer's reading may take: answers and rows.</param>
 /// <param name="BufferBytes">Bytes that the open files of one writer may hold: encoded pages, dictionaries, open pages.</param>
@@ -19,7 +19,7 @@ internal sealed record MemoryPlan(int Writers, long ReadingBytes, long BufferByt
     public static MemoryPlan Of(long budget, int wantedWriters, IReadOnlyCollection<TableSchema> tables)
     {
         var writers = (int)Math.Clamp(budget / MinBytesPerWriter, 1, wantedWriters);
-        var reading = budget / 4 / writers;
+        var reading = budget / 8 / writers;
         var buffer = (budget / writers) - reading;
 
         // A column holds an open page and a dictionary, and buffers grow by doubling.

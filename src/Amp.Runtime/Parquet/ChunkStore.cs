@@ -5,8 +5,11 @@ namespace Amp.Parquet;
 /// <summary>Encoded pages of a column chunk, in pooled pieces, until the row group is written.</summary>
 internal sealed class ChunkStore : IDisposable
 {
-    private const int SmallestPiece = 1 << 14;
-    private const int LargestPiece = 1 << 20;
+    private const int PieceBytes = 32 << 10;
+
+    // All of one size, so that what one column gives back serves any other; what many writers need beyond it is not kept.
+    private static readonly ArrayPool<byte> Pool = ArrayPool<byte>.Create(PieceBytes, maxArraysPerBucket: (64 << 20) / PieceBytes);
+
     private readonly List<(byte[] Array, int Length)> _pieces = [];
 
     /// <summary>Number of bytes held.</summary>
@@ -20,9 +23,7 @@ internal sealed class ChunkStore : IDisposable
         {
             if (_pieces.Count == 0 || _pieces[^1].Length == _pieces[^1].Array.Length)
             {
-                // What a last piece leaves unused is little beside what is held.
-                var size = (int)Math.Clamp(Length / 8, SmallestPiece, LargestPiece);
-                _pieces.Add((ArrayPool<byte>.Shared.Rent(size), 0));
+                _pieces.Add((Pool.Rent(PieceBytes), 0));
             }
 
             var (array, length) = _pieces[^1];
@@ -47,7 +48,7 @@ internal sealed class ChunkStore : IDisposable
     {
         foreach (var (array, _) in _pieces)
         {
-            ArrayPool<byte>.Shared.Return(array);
+            Pool.Return(array);
         }
 
         _pieces.Clear();

@@ -12,8 +12,8 @@ internal sealed record ParquetWriterOptions
     /// <summary>Encoded bytes after which a row group is closed; what a writer holds in memory stays near this.</summary>
     public long MaxRowGroupBytes { get; init; } = 512L << 20;
 
-    /// <summary>Rows after which a row group is closed, so that readers can work in parallel.</summary>
-    public int MaxRowGroupRows { get; init; } = 1 << 20;
+    /// <summary>Rows after which a row group is closed, so that readers can work in parallel and little is held in memory.</summary>
+    public int MaxRowGroupRows { get; init; } = 1 << 17;
 
     /// <summary>Bytes of values and levels after which a page is closed, before encoding.</summary>
     public int DataPageBytes { get; init; } = 1 << 20;

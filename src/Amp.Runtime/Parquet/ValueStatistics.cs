@@ -181,8 +181,14 @@ internal static class ValueStatistics
             Widen(values[ends[i - 1]..ends[i]], ref min, ref max);
         }
 
-        return new(min.ToArray(), max.ToArray());
+        return new(Head(min).ToArray(), max.Length > MaxBoundLength && CanBeRaised(max) ? Head(max).ToArray() : max.ToArray());
     }
+
+    // As much of a long value as shortening looks at.
+    private static ReadOnlySpan<byte> Head(ReadOnlySpan<byte> value) => value[..Math.Min(value.Length, MaxBoundLength + 1)];
+
+    // Whether the first bytes of a long value suffice to shorten it; a character of text is at most 4 of them.
+    private static bool CanBeRaised(ReadOnlySpan<byte> value) => value[..(MaxBoundLength - 4)].ContainsAnyInRange((byte)0, (byte)0x7e);
 
     private static void Widen(ReadOnlySpan<byte> value, ref ReadOnlySpan<byte> min, ref ReadOnlySpan<byte> max)
     {

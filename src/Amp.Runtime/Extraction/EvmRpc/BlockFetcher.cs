@@ -117,7 +117,7 @@ internal sealed class BlockFetcher(JsonRpcClient client, EvmRpcOptions options, 
 internal sealed class FetchedBlocks(
     ulong start, RpcAnswers answers, int callsPerBlock, RpcAnswers? receipts = null, int[]? receiptEnds = null) : IDisposable
 {
-    /// <summary>Bytes of the answers.</summary>
+    /// <summary>Bytes of memory that the answers take.</summary>
     public long ByteCount => answers.ByteCount + (receipts?.ByteCount ?? 0);
 
     /// <summary>Decodes one of the blocks into a batch.</summary>

@@ -136,6 +136,9 @@ internal sealed class BlockRangeReader : IAsyncDisposable
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
         var parts = _fetcher.Split(blocks);
         var fetches = parts.ConvertAll(part => _fetcher.FetchAsync(part, stop.Token));
+
+        // Nothing is kept for answers that are still on their way.
+        await ((Task)fetches[0]).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         var batch = _source.RentBatch();
         var decoder = _source.RentDecoder();
         var raw = 0L;

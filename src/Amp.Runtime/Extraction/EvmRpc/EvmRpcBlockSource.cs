@@ -8,8 +8,6 @@ namespace Amp.Extraction.EvmRpc;
 /// <summary>Blocks from an EVM node behind JSON-RPC.</summary>
 internal sealed class EvmRpcBlockSource : IBlockSource
 {
-    private const int MaxSpareBatches = 16;
-
     private readonly EvmRpcOptions _options;
     private readonly JsonRpcClient _client;
     private readonly BlockFetcher _fetcher;
@@ -17,6 +15,7 @@ internal sealed class EvmRpcBlockSource : IBlockSource
     private readonly ILogger _logger;
     private readonly ConcurrentQueue<BlockBatch> _spareBatches = new();
     private readonly ConcurrentQueue<EvmBlockDecoder> _spareDecoders = new();
+    private long _spareBytes;
 
     /// <summary>Prepares the reading from a node; connects to nothing yet.</summary>
     /// <exception cref="AmpException"><c>UnsupportedUrlScheme</c>, <c>InvalidAuthentication</c>.</exception>
@@ -103,6 +102,7 @@ internal sealed class EvmRpcBlockSource : IBlockSource
             return new BlockBatch(_options.Tables, ReturnBatch);
         }
 
+        Interlocked.Add(ref _spareBytes, -batch.ByteCount);
         batch.Reuse();
         return batch;
     }
@@ -128,9 +128,13 @@ internal sealed class EvmRpcBlockSource : IBlockSource
     private void ReturnBatch(BlockBatch batch)
     {
         // What is spare is held by nobody and charged to nobody: a small part of the budget at most.
-        if (_spareBatches.Count < MaxSpareBatches && batch.ByteCount <= _options.MemoryBudget / (4 * MaxSpareBatches))
+        if (Interlocked.Add(ref _spareBytes, batch.ByteCount) <= _options.MemoryBudget / 2)
         {
             _spareBatches.Enqueue(batch);
+        }
+        else
+        {
+            Interlocked.Add(ref _spareBytes, -batch.ByteCount);
         }
     }
 

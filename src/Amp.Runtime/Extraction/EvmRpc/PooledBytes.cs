@@ -13,6 +13,9 @@ internal sealed class PooledBytes : IBufferWriter<byte>, IDisposable
     /// <summary>Number of bytes written.</summary>
     public int Length { get; private set; }
 
+    /// <summary>Bytes of memory that it takes; more than <see cref="Length"/>.</summary>
+    public int Capacity => _array.Length;
+
     /// <summary>The bytes written, valid until disposed.</summary>
     public ReadOnlyMemory<byte> Memory => _array.AsMemory(0, Length);
 

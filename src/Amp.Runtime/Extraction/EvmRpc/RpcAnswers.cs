@@ -15,14 +15,14 @@ internal sealed class RpcAnswers : IDisposable
         set => _results[call] = value;
     }
 
-    /// <summary>Bytes held.</summary>
+    /// <summary>Bytes of memory that they take.</summary>
     public long ByteCount
     {
         get
         {
             lock (_bodies)
             {
-                return _bodies.Sum(body => (long)body.Length);
+                return _bodies.Sum(body => (long)body.Capacity);
             }
         }
     }
