@@ -78,7 +78,15 @@ internal sealed class JobHeartbeat : IDisposable
 
     private void Run()
     {
-        BeatOn();
+        try
+        {
+            BeatOn();
+        }
+        catch (Exception e)
+        {
+            Fail(e);
+        }
+
         if (_failure is not null)
         {
             // When there is no memory even for this, the process ends of it: the same, if less politely.
@@ -98,11 +106,7 @@ internal sealed class JobHeartbeat : IDisposable
                 Beat();
                 (last, isSilent) = (_time.GetTimestamp(), false);
             }
-            catch (Exception e) when (!JobWorkerFault.MayPass(e))
-            {
-                Fail(e);
-            }
-            catch (Exception)
+            catch (Exception e) when (JobWorkerFault.MayPass(e))
             {
                 _connection?.Dispose();
                 _connection = null;

@@ -41,9 +41,9 @@ internal sealed class JobRunner(JobQueue queue, JobHandlers handlers, JobTally t
             var answer = await AwaitAsync(handling, job, stop.Token);
             end = context.IsCompleted ? null : FromAnswer(answer);
         }
-        catch (OutOfMemoryException) when (handling is not { IsFaulted: true })
+        catch (OutOfMemoryException) when (handling is not { IsCompleted: true })
         {
-            // A handler that wanted too much has failed; this is not the handler's, but the worker's own.
+            // A handler that wanted too much, or its result, has failed; this is not the handler's, but the worker's own.
             throw;
         }
         catch (Exception) when (context.IsCompleted)

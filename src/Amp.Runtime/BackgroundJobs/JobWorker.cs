@@ -170,7 +170,6 @@ internal sealed class JobWorker : IAsyncDisposable
     private void End(Exception cause)
     {
         _lastError = cause.Message;
-        Log.JobWorkerFailed(_logger, Id, cause.Message);
         _claimed.Writer.TryComplete();
         CancelAll();
         _feed?.Leave();
@@ -180,6 +179,7 @@ internal sealed class JobWorker : IAsyncDisposable
             Target = Id,
             RecommendedAction = "Start it again; jobs that it had are done by others, or by the new one, after 15 seconds.",
         });
+        Log.JobWorkerFailed(_logger, Id, cause.Message);
     }
 
     // Any thread: the heartbeat's.

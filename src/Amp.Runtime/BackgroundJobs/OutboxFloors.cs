@@ -43,7 +43,7 @@ internal sealed class OutboxFloors
     /// <summary>Has shards read from their beginning again.</summary>
     public void Forget() => _floors.Clear();
 
-    /// <summary>Forgets all: after a crash, or on another server, the same numbers may be drawn again.</summary>
+    /// <summary>Forgets all, of numbers that may be drawn again.</summary>
     public void Reset()
     {
         Forget();

@@ -22,15 +22,10 @@ internal sealed class OutboxRelay : IAsyncDisposable
     private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan FaultPause = TimeSpan.FromSeconds(1);
 
-    /// <summary>How often to find out what need not be read again.</summary>
-    private static readonly TimeSpan FloorPause = TimeSpan.FromMilliseconds(100);
-
-    /// <summary>How often to read everything all the same: nobody shall wait for ever, whatever happened to the numbers.</summary>
-    private static readonly TimeSpan FloorsLast = TimeSpan.FromSeconds(30);
-
     private static readonly Headers EventHeaders = new() { { "content-type", "application/cloudevents+json"u8.ToArray() } };
 
     private readonly OutboxTable _outbox;
+    private readonly OutboxReader _reader;
     private readonly KafkaEventOptions _kafka;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
@@ -38,15 +33,12 @@ internal sealed class OutboxRelay : IAsyncDisposable
     private readonly Guid _id = Guid.NewGuid();
     private readonly CancellationTokenSource _stop = new();
     private readonly Dictionary<Guid, long> _held = [];
-    private readonly OutboxFloors _floors = new();
     private readonly SemaphoreSlim _wake = new(0);
     private readonly Task _loop;
     private int _emptyPasses;
     private IProducer<string, byte[]>? _producer;
     private Dictionary<short, long> _epochs = [];
     private long _renewedAt;
-    private long _flooredAt;
-    private long _forgotAt;
     private volatile bool _isBroken;
     private bool _isFaulty;
 
@@ -54,6 +46,7 @@ internal sealed class OutboxRelay : IAsyncDisposable
     public OutboxRelay(OutboxTable outbox, KafkaEventOptions kafka, TimeProvider time, ILogger logger)
     {
         (_outbox, _kafka, _time, _logger) = (outbox, kafka, time, logger);
+        _reader = outbox.NewReader(time);
         _clientLog = new KafkaClientLog(time, logger);
         _loop = Task.Run(RunAsync);
     }
@@ -79,6 +72,7 @@ internal sealed class OutboxRelay : IAsyncDisposable
     {
         await _stop.CancelAsync();
         await _loop;
+        await _reader.DisposeAsync();
         await DropProducerAsync();
         try
         {
@@ -112,7 +106,6 @@ internal sealed class OutboxRelay : IAsyncDisposable
             catch (Exception e) when (!_stop.IsCancellationRequested)
             {
                 Note(e.Message);
-                _floors.Reset();
                 pause = FaultPause;
             }
             catch (Exception)
@@ -141,7 +134,7 @@ internal sealed class OutboxRelay : IAsyncDisposable
             }
         }
 
-        var rows = _epochs.Count == 0 ? [] : await ReadAsync();
+        var rows = _epochs.Count == 0 ? [] : await _reader.ReadAsync(_epochs.Keys, _held.Keys, MostOfAShard, _stop.Token);
         if (rows.Count == 0)
         {
             return 0;
@@ -166,29 +159,6 @@ internal sealed class OutboxRelay : IAsyncDisposable
         }
 
         return sent.Count;
-    }
-
-    private async Task<List<OutboxRow>> ReadAsync()
-    {
-        if (_time.GetElapsedTime(_forgotAt) >= FloorsLast)
-        {
-            _forgotAt = _time.GetTimestamp();
-            _floors.Forget();
-        }
-
-        if (_time.GetElapsedTime(_flooredAt) >= FloorPause)
-        {
-            _flooredAt = _time.GetTimestamp();
-            _floors.See(await _outbox.WritersAsync(_stop.Token));
-        }
-
-        var rows = await _outbox.ReadAsync(_epochs.Keys, _floors, _held.Keys, MostOfAShard, _stop.Token);
-        if (_held.Count == 0)
-        {
-            _floors.Raise(_epochs.Keys, rows);
-        }
-
-        return rows;
     }
 
     private async Task SettleAsync(OutboxRow row, Error error)

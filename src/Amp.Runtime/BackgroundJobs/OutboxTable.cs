@@ -44,36 +44,8 @@ internal sealed class OutboxTable(MetadataDatabase database)
         connection => connection.ExecuteAsync("UPDATE amp_jobs.outbox_shard SET owner = NULL, lease_until = '-infinity' WHERE owner = $1", [owner], cancellationToken),
         null, cancellationToken);
 
-    /// <summary>Who writes to the outbox at the moment.</summary>
-    public Task<OutboxWriters> WritersAsync(CancellationToken cancellationToken) => database.RunAsync(
-        "looking who writes to the outbox",
-        async connection =>
-        {
-            // Whoever draws a number has the table's lock before, and keeps it until its rows can be seen: so the number is read first.
-            var last = await connection.ScalarAsync<long>(
-                """SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END FROM amp_jobs."KafkaOutbox_id_seq" """, [], cancellationToken);
-            var transactions = await connection.QueryAsync(
-                """
-                SELECT virtualtransaction FROM pg_locks WHERE relation = 'amp_jobs."KafkaOutbox"'::regclass AND mode = 'RowExclusiveLock'
-                    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-                """,
-                [], r => r.GetString(0), cancellationToken);
-            return new OutboxWriters(last, transactions.ToHashSet(StringComparer.Ordinal));
-        },
-        null, cancellationToken);
-
-    /// <summary>The oldest events of each shard after its floor, in the order in which they are to be sent, tenants left out.</summary>
-    public Task<List<OutboxRow>> ReadAsync(
-        IReadOnlyCollection<short> shards, OutboxFloors floors, IEnumerable<Guid> withoutTenants, int mostOfAShard, CancellationToken cancellationToken) =>
-        database.QueryByIndexAsync(
-            "reading the outbox",
-            """
-            SELECT o.* FROM unnest($1::smallint[], $4::bigint[]) AS s(held, floor) CROSS JOIN LATERAL (
-                SELECT id, shard, topic, tenant_id, key, event_id, event::text, tenant_seq IS NOT NULL FROM amp_jobs."KafkaOutbox"
-                WHERE shard = s.held AND id > s.floor AND tenant_id <> ALL($2) ORDER BY id LIMIT $3) o
-            """,
-            [shards.ToArray(), withoutTenants.ToArray(), mostOfAShard, shards.Select(shard => floors[shard]).ToArray()],
-            r => new OutboxRow(r.GetInt64(0), r.GetInt16(1), r.GetString(2), r.GetGuid(3), r.TextOrNull(4), r.GetString(5), r.GetString(6), r.GetBoolean(7)), cancellationToken);
+    /// <summary>A reader of what waits; the caller disposes it.</summary>
+    public OutboxReader NewReader(TimeProvider time) => new(database, time);
 
     /// <summary>Deletes events that were sent, as far as their shards are still held in these epochs.</summary>
     public Task DeleteAsync(IReadOnlyCollection<OutboxRow> rows, IReadOnlyDictionary<short, long> epochs, CancellationToken cancellationToken) => database.RunInTransactionAsync(

@@ -1,4 +1,5 @@
 using Amp.Events;
+using Amp.MetadataDb;
 using Amp.Support;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -103,6 +104,36 @@ public sealed class JobWorkerFailureTests(PostgresFixture postgres) : IAsyncLife
     }
 
     [ToolFact("postgres")]
+    public async Task ResultThatNoMemoryIsFor_IsItsHandlersFailure_AndTheWorkerGoesOn()
+    {
+        var handler = new Handler { Result = new Greedy(new InsufficientMemoryException()) };
+        handler.Lost.SetResult();
+        await using var worker = NewWorker(handler, NullLogger.Instance, broker: null);
+        await _queue.SubmitAsync([new JobSubmission(Tenant, "job.lost", "{}") { MaxAttempts = 1 }], None);
+
+        await Eventually.TrueAsync(async () => await _test.ScalarAsync<bool>("SELECT state = 'deadlettered' FROM amp_jobs.job"), "a dead letter", Patience);
+        Assert.False(worker.Completion.IsCompleted);
+    }
+
+    [ToolFact("postgres")]
+    public async Task WorkerWhoseConnectionsBreakUnderIt_GoesOn()
+    {
+        // Connections that are watched break while nobody uses them, and whoever uses them next finds them closed.
+        await using var database = await MetadataDatabase.ConnectAsync($"{PostgresUrl.Parse(_test.Url).ConnectionString};Keepalive=1;Application Name=watched", 5, NullLoggerFactory.Instance);
+        await using var worker = NewWorker(new Handler { IsQuick = true }, NullLogger.Instance, broker: null, database);
+        for (var n = 1; n <= 3; n++)
+        {
+            var seen = await BeatAsync();
+            await _test.ExecuteAsync("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'watched'");
+            await Eventually.TrueAsync(async () => worker.Completion.IsCompleted || await BeatAsync() > seen, "a heartbeat, or the worker's end", Patience);
+        }
+
+        Assert.False(worker.Completion.IsCompleted);
+
+        Task<DateTime> BeatAsync() => _test.ScalarAsync<DateTime>("SELECT heartbeat_at FROM amp_jobs.job_worker");
+    }
+
+    [ToolFact("postgres")]
     public async Task Ampd_WhenItsWorkerCannotGoOn_EndsWithAnError()
     {
         var config = TestDeployment.WriteConfiguration(_folder, new Dictionary<string, string> { ["metadata_db.url"] = _test.Url });
@@ -117,13 +148,13 @@ public sealed class JobWorkerFailureTests(PostgresFixture postgres) : IAsyncLife
         Assert.Contains("cannot go on", ampd.Output, StringComparison.Ordinal);
     }
 
-    private JobWorker NewWorker(Handler handler, ILogger logger, DevBroker? broker)
+    private JobWorker NewWorker(Handler handler, ILogger logger, DevBroker? broker, MetadataDatabase? database = null)
     {
         var handlers = new JobHandlers();
         handlers.Set("job.*", handler);
         var feed = broker is null ? null : new JobFeed(
             new KafkaEventOptions { Brokers = [broker.BootstrapServers], Topic = JobTopics.Work }, "job-workers", new InboxTable(_test.Database), TimeProvider.System, logger);
-        return new JobWorker(_test.Database, _queue, feed, JobTopics.Work, handlers, new JobWorkerOptions(), TimeProvider.System, logger);
+        return new JobWorker(database ?? _test.Database, _queue, feed, JobTopics.Work, handlers, new JobWorkerOptions(), TimeProvider.System, logger);
     }
 
     private Task RunningAsync(int count) => Eventually.TrueAsync(
@@ -135,6 +166,8 @@ public sealed class JobWorkerFailureTests(PostgresFixture postgres) : IAsyncLife
 
         public bool IsQuick { get; set; }
 
+        public object? Result { get; init; }
+
         public TaskCompletionSource Lost { get; } = new();
 
         public int Running => Volatile.Read(ref _running);
@@ -145,13 +178,18 @@ public sealed class JobWorkerFailureTests(PostgresFixture postgres) : IAsyncLife
             try
             {
                 await (IsQuick ? Task.CompletedTask : context.Job.Type == "job.lost" ? Lost.Task : Task.Delay(Timeout.Infinite, cancellationToken));
-                return AmpJobAnswer.Complete();
+                return AmpJobAnswer.Complete(Result);
             }
             finally
             {
                 Interlocked.Decrement(ref _running);
             }
         }
+    }
+
+    private sealed class Greedy(Exception cause)
+    {
+        public string All => throw cause;
     }
 
     /// <summary>Has no memory for a line of one kind.</summary>
