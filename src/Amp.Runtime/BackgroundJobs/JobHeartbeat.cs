@@ -76,6 +76,20 @@ internal sealed class JobHeartbeat : IDisposable
         }
     }
 
+    /// <summary>Says what the worker says last, without being alive; for <c>failed</c>.</summary>
+    public void SayWhy()
+    {
+        try
+        {
+            _connection ??= _database.OpenDedicated();
+            JobQueue.SetStatus(_connection, _describe());
+        }
+        catch (Exception)
+        {
+            // Its silence says enough.
+        }
+    }
+
     private void Run()
     {
         try
@@ -91,7 +105,6 @@ internal sealed class JobHeartbeat : IDisposable
         {
             // When there is no memory even for this, the process ends of it: the same, if less politely.
             _failed(_failure);
-            SayWhy();
         }
     }
 
@@ -127,19 +140,6 @@ internal sealed class JobHeartbeat : IDisposable
         if (JobQueue.Beat(_connection, _describe()) is { Count: > 0 } cancelled)
         {
             _cancel(cancelled);
-        }
-    }
-
-    private void SayWhy()
-    {
-        try
-        {
-            _connection ??= _database.OpenDedicated();
-            JobQueue.SetStatus(_connection, _describe());
-        }
-        catch (Exception)
-        {
-            // Its silence says enough.
         }
     }
 }

@@ -174,12 +174,15 @@ internal sealed class JobWorker : IAsyncDisposable
         CancelAll();
         _feed?.Leave();
         Wake();
+        Log.JobWorkerFailed(_logger, Id, cause.Message);
+        _heartbeat.SayWhy();
+
+        // Checkpoint: all is said; from here on the process may end.
         _completion.TrySetException(new AmpException("JobWorkerFailed", AmpErrorKind.Internal, $"Background worker {Id} cannot go on, and has ended: {cause.Message}", cause)
         {
             Target = Id,
             RecommendedAction = "Start it again; jobs that it had are done by others, or by the new one, after 15 seconds.",
         });
-        Log.JobWorkerFailed(_logger, Id, cause.Message);
     }
 
     // Any thread: the heartbeat's.

@@ -35,10 +35,7 @@ internal sealed class OutboxReader(MetadataDatabase database, TimeProvider time)
             if (time.GetElapsedTime(_flooredAt) >= FloorPause)
             {
                 _flooredAt = time.GetTimestamp();
-                if (await WritersAsync(connection, cancellationToken) is { } writers)
-                {
-                    _floors.See(writers);
-                }
+                _floors.See(await WritersAsync(connection, cancellationToken));
             }
 
             var began = time.GetTimestamp();
@@ -86,21 +83,19 @@ internal sealed class OutboxReader(MetadataDatabase database, TimeProvider time)
         }
     }
 
-    /// <summary>Who writes to the outbox now; null while that cannot be said, since a prepared transaction goes by another name than it had before.</summary>
-    private static async Task<OutboxWriters?> WritersAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    /// <summary>Who writes to the outbox now.</summary>
+    private static async Task<OutboxWriters> WritersAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        // Whoever draws a number has the table's lock before, and keeps it until its rows can be seen: so the number is read first.
+        // Whoever draws a number has the table's lock before, and keeps it, and its name when it is prepared, until its rows can be seen: so the number is read first.
         var last = await connection.ScalarAsync<long>(
             """SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END FROM amp_jobs."KafkaOutbox_id_seq" """, [], cancellationToken);
         var transactions = await connection.QueryAsync(
             """
-            SELECT virtualtransaction, pid IS NULL FROM pg_locks WHERE relation = 'amp_jobs."KafkaOutbox"'::regclass AND mode = 'RowExclusiveLock'
+            SELECT virtualtransaction FROM pg_locks WHERE relation = 'amp_jobs."KafkaOutbox"'::regclass AND mode = 'RowExclusiveLock'
                 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
             """,
-            [], r => (Name: r.GetString(0), IsPrepared: r.GetBoolean(1)), cancellationToken);
-        return transactions.Exists(transaction => transaction.IsPrepared)
-            ? null
-            : new OutboxWriters(last, transactions.Select(transaction => transaction.Name).ToHashSet(StringComparer.Ordinal));
+            [], r => r.GetString(0), cancellationToken);
+        return new OutboxWriters(last, transactions.ToHashSet(StringComparer.Ordinal));
     }
 
     private async Task<List<OutboxRow>> ReadAsync(

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Amp.Events;
 using Amp.MetadataDb;
 using Amp.Support;
@@ -103,15 +104,42 @@ public sealed class JobWorkerFailureTests(PostgresFixture postgres) : IAsyncLife
         Assert.Equal(nameof(InsufficientMemoryException), await _test.ScalarAsync<string>("SELECT kind FROM amp_jobs.job_error"));
     }
 
-    [ToolFact("postgres")]
-    public async Task ResultThatNoMemoryIsFor_IsItsHandlersFailure_AndTheWorkerGoesOn()
+    [ToolTheory("postgres")]
+    [InlineData("no memory for its result")]
+    [InlineData("a result too deep for JSON")]
+    [InlineData("a message with a NUL")]
+    [InlineData("a message with half a character")]
+    [InlineData("a long message that ends within a character")]
+    public async Task HandlerThatGivesWhatCannotBeKept_HasFailed_AndItsWorkerGoesOn(string gives)
     {
-        var handler = new Handler { Result = new Greedy(new InsufficientMemoryException()) };
-        handler.Lost.SetResult();
+        var deep = JsonValue.Create(1) as JsonNode;
+        for (var n = 0; n < 100; n++)
+        {
+            deep = new JsonArray(deep);
+        }
+
+        Exception? fault = gives switch
+        {
+            "a message with a NUL" => new InvalidOperationException("a\0b"),
+            "a message with half a character" => new InvalidOperationException("a\ud83d"),
+            "a long message that ends within a character" => new InvalidOperationException(new string('a', 4_095) + "😀"),
+            _ => null,
+        };
+        var handler = new Handler { Result = gives == "a result too deep for JSON" ? deep : new Greedy(new InsufficientMemoryException()) };
+        if (fault is null)
+        {
+            handler.Lost.SetResult();
+        }
+        else
+        {
+            handler.Lost.SetException(fault);
+        }
+
         await using var worker = NewWorker(handler, NullLogger.Instance, broker: null);
         await _queue.SubmitAsync([new JobSubmission(Tenant, "job.lost", "{}") { MaxAttempts = 1 }], None);
 
-        await Eventually.TrueAsync(async () => await _test.ScalarAsync<bool>("SELECT state = 'deadlettered' FROM amp_jobs.job"), "a dead letter", Patience);
+        await Eventually.TrueAsync(
+            async () => worker.Completion.IsCompleted || await _test.ScalarAsync<bool>("SELECT state = 'deadlettered' FROM amp_jobs.job"), "a dead letter, or the worker's end", TimeSpan.FromSeconds(20));
         Assert.False(worker.Completion.IsCompleted);
     }
 
@@ -146,6 +174,7 @@ public sealed class JobWorkerFailureTests(PostgresFixture postgres) : IAsyncLife
 
         Assert.Equal(1, await ampd.WaitForExitAsync(Patience));
         Assert.Contains("cannot go on", ampd.Output, StringComparison.Ordinal);
+        Assert.Contains(await _test.ScalarAsync<string>("SELECT status->>'lastError' FROM amp_jobs.job_worker") ?? "nothing", ampd.Output, StringComparison.Ordinal);
     }
 
     private JobWorker NewWorker(Handler handler, ILogger logger, DevBroker? broker, MetadataDatabase? database = null)
