@@ -86,7 +86,8 @@ internal sealed class OutboxReader(MetadataDatabase database, TimeProvider time)
     /// <summary>Who writes to the outbox now.</summary>
     private static async Task<OutboxWriters> WritersAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        // Whoever draws a number has the table's lock before, and keeps it, and its name when it is prepared, until its rows can be seen: so the number is read first.
+        // Whoever draws a number has the table's lock before, and keeps it until its rows can be seen: so the number is read first. A transaction
+        // keeps its name when it is prepared.
         var last = await connection.ScalarAsync<long>(
             """SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END FROM amp_jobs."KafkaOutbox_id_seq" """, [], cancellationToken);
         var transactions = await connection.QueryAsync(
