@@ -26,8 +26,22 @@ internal static class JobsCommand
             }
 
             await using var host = await JobWorkerHost.StartAsync(deployment, new JobHandlers(), options, loggers, cancellationToken);
+            _ = host.Completion.ContinueWith(EndProcess, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
             await Task.Delay(Timeout.Infinite, cancellationToken).ContinueWith(static _ => { }, TaskScheduler.Default);
         }));
         return command;
+    }
+
+    // At once, for the service manager to start it again: a process that is out of memory might not come to an orderly end.
+    private static void EndProcess(Task completion)
+    {
+        try
+        {
+            Console.Error.WriteLine($"ampd: {completion.Exception!.InnerException!.Message}");
+        }
+        finally
+        {
+            Environment.Exit(1);
+        }
     }
 }

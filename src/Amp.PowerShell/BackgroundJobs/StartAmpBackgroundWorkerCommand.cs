@@ -83,8 +83,7 @@ public sealed class StartAmpBackgroundWorkerCommand : ServiceCmdlet
                 stays = !Wait;
                 if (Wait)
                 {
-                    await WaitForServiceAsync(
-                        stop => Task.Delay(System.Threading.Timeout.Infinite, stop).ContinueWith(static _ => { }, TaskScheduler.Default), cancellationToken);
+                    await WaitForServiceAsync(host.WaitAsync, cancellationToken);
                 }
             }
             finally

@@ -84,7 +84,7 @@ internal sealed class JobFeed : IAsyncDisposable
         new Thread(Run) { IsBackground = true, Name = "Amp job feed" }.Start();
     }
 
-    /// <summary>Messages in the order of their partitions.</summary>
+    /// <summary>Messages in the order of their partitions; they end with the reason when no more can be read.</summary>
     public ChannelReader<FeedItem> Items => _items.Reader;
 
     /// <summary>Messages that are in the topic and not read yet, of the partitions that this worker has.</summary>
@@ -99,6 +99,9 @@ internal sealed class JobFeed : IAsyncDisposable
     /// <summary>Takes nothing more; what is under way can still be settled.</summary>
     public void Drain() => _isDraining = true;
 
+    /// <summary>Begins to leave the group, after what is settled is committed.</summary>
+    public void Leave() => _stop.Cancel();
+
     /// <summary>Commits what is settled, and leaves the group.</summary>
     public async ValueTask DisposeAsync()
     {
@@ -110,6 +113,7 @@ internal sealed class JobFeed : IAsyncDisposable
     // The poll thread, from here on.
     private void Run()
     {
+        Exception? fault = null;
         try
         {
             _consumer.Subscribe(_topic);
@@ -129,13 +133,19 @@ internal sealed class JobFeed : IAsyncDisposable
         }
         catch (Exception e)
         {
+            fault = e;
             LastError = e.Message;
             Log.FeedEnded(_logger, _topic, e.Message);
         }
         finally
         {
-            Close();
-            _items.Writer.Complete();
+            _items.Writer.TryComplete(fault);
+            if (fault is null)
+            {
+                StoreLast();
+            }
+
+            KafkaClients.Leave(_consumer);
             _ended.SetResult();
         }
     }
@@ -224,10 +234,15 @@ internal sealed class JobFeed : IAsyncDisposable
                 item.Source.Settle(item);
                 return;
             }
-            catch (Exception e) when (e is AmpException or OperationCanceledException)
+            catch (Exception e) when (e is OperationCanceledException || JobWorkerFault.MayPass(e))
             {
                 // Until it is put aside, its offset is not passed.
                 await Task.Delay(TimeSpan.FromSeconds(1), _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+            catch (Exception e)
+            {
+                _items.Writer.TryComplete(e);
+                return;
             }
         }
     }
@@ -328,7 +343,7 @@ internal sealed class JobFeed : IAsyncDisposable
         }
     }
 
-    private void Close()
+    private void StoreLast()
     {
         try
         {
@@ -338,8 +353,6 @@ internal sealed class JobFeed : IAsyncDisposable
         {
             Note(e.Error);
         }
-
-        KafkaClients.Leave(_consumer);
     }
 
     private void Note(Error error)

@@ -8,11 +8,10 @@ internal static class JobJson
 {
     private static readonly JsonSerializerOptions Options = new(JsonSerializerDefaults.Web);
 
-    /// <summary>JSON of a result; null for none. JSON that was given as such stays as it is.</summary>
+    /// <summary>JSON of a result, which can be read again; null for none. JSON that was parsed stays as it is.</summary>
     public static string? Write(object? result) => result switch
     {
         null => null,
-        JsonNode json => json.ToJsonString(),
         JsonElement json => json.GetRawText(),
         _ => JsonSerializer.Serialize(result, result.GetType(), Options),
     };

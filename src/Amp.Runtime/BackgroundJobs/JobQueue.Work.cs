@@ -1,3 +1,4 @@
+using System.Text;
 using Amp.MetadataDb;
 using Npgsql;
 
@@ -92,6 +93,14 @@ internal sealed partial class JobQueue
         }
 
         return cancelled;
+    }
+
+    /// <summary>What a worker says that is not alive any more. Blocks, as <see cref="Beat"/> does.</summary>
+    public static void SetStatus(NpgsqlConnection connection, JobWorkerBeat beat)
+    {
+        using var command = connection.Command(
+            "UPDATE amp_jobs.job_worker SET status = $2 WHERE worker_id = $1", beat.WorkerId, Sql.JsonText(JobJson.Write(beat.Status)));
+        command.ExecuteNonQuery();
     }
 
     /// <summary>Takes a worker off the list; jobs that it still has are tried again at the next sweep.</summary>
@@ -229,7 +238,7 @@ internal sealed partial class JobQueue
     private static async Task EndAttemptAsync(
         NpgsqlConnection connection, TenantLedger ledger, JobRow job, AttemptEnd end, string reason, CancellationToken cancellationToken)
     {
-        var (verdict, fault) = (end.Verdict, end.Fault ?? new JobFault("Unknown", "it was not said why"));
+        var (verdict, fault) = (end.Verdict, Storable(end.Fault ?? new JobFault("Unknown", "it was not said why")));
         var tenant = ledger[job.TenantId];
         tenant.Running--;
         if (job.CancelRequested || verdict is JobVerdict.Cancel)
@@ -255,11 +264,10 @@ internal sealed partial class JobQueue
             return;
         }
 
-        var cut = fault with { Message = fault.Message.Length > MaxFaultLength ? fault.Message[..MaxFaultLength] : fault.Message };
         await connection.ExecuteAsync(
             "INSERT INTO amp_jobs.job_error (job_id, attempt, lease, at, kind, message, code) VALUES ($1, $2, $3, now(), $4, $5, $6)",
-            [job.Id, job.Attempt, job.Lease, cut.Kind, cut.Message, Sql.Text(cut.Code)], cancellationToken);
-        var error = JobRow.Error(cut);
+            [job.Id, job.Attempt, job.Lease, fault.Kind, fault.Message, Sql.Text(fault.Code)], cancellationToken);
+        var error = JobRow.Error(fault);
         if (verdict is JobVerdict.Retry && job.Attempt < job.MaxAttempts)
         {
             var wait = end.Pause ?? PauseAfter(job.Attempt);
@@ -284,6 +292,13 @@ internal sealed partial class JobQueue
 
         Task SetAsync(string changes, params object[] values) => connection.ExecuteAsync(
             $"UPDATE amp_jobs.job SET deadline_at = NULL, {changes} WHERE id = $1", [job.Id, .. values], cancellationToken);
+    }
+
+    /// <summary>As much of a handler's message as is kept, without what the database has no room for: NUL and halves of characters.</summary>
+    private static JobFault Storable(JobFault fault)
+    {
+        var cut = fault.Message.Length > MaxFaultLength ? fault.Message[..MaxFaultLength] : fault.Message;
+        return fault with { Message = Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(cut)).Replace('\0', '\uFFFD') };
     }
 
     /// <summary>Twice as long with each attempt, and somewhere in its upper half, so that what failed together does not come back together.</summary>

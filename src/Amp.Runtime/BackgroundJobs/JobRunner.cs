@@ -32,13 +32,19 @@ internal sealed class JobRunner(JobQueue queue, JobHandlers handlers, JobTally t
         using var limit = new CancellationTokenSource(entry.Options.TimeLimit, time);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, attempt.Token);
         AttemptEnd? end;
+        Task<AmpJobAnswer>? handling = null;
         try
         {
-            var handling = entry.Handler is IThreadedJobHandler
+            handling = entry.Handler is IThreadedJobHandler
                 ? entry.Handler.HandleAsync(context, stop.Token)
                 : Task.Run(() => entry.Handler.HandleAsync(context, stop.Token), CancellationToken.None);
             var answer = await AwaitAsync(handling, job, stop.Token);
             end = context.IsCompleted ? null : FromAnswer(answer);
+        }
+        catch (OutOfMemoryException) when (handling is not { IsCompleted: true })
+        {
+            // A handler that wanted too much, or its result, has failed; this is not the handler's, but the worker's own.
+            throw;
         }
         catch (Exception) when (context.IsCompleted)
         {

@@ -33,8 +33,15 @@ internal static partial class JobSubmissionCheck
             {
                 throw Invalid("JobPayloadInvalid", job.Type, $"the payload of {job.Type} is a JSON {payload.RootElement.ValueKind}, not an object", "Give an object.");
             }
+
+            if (job.Payload.Contains(@"\u", StringComparison.Ordinal))
+            {
+                // Halves of characters can be read, but not be written into an event.
+                using var nowhere = new Utf8JsonWriter(Stream.Null);
+                payload.RootElement.WriteTo(nowhere);
+            }
         }
-        catch (JsonException e)
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
             throw Invalid("JobPayloadInvalid", job.Type, $"the payload of {job.Type} is not JSON: {e.Message.TrimEnd('.')}", "Give a JSON object.");
         }

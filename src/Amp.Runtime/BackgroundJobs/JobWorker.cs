@@ -7,13 +7,17 @@ namespace Amp.BackgroundJobs;
 
 /// <summary>
 /// A worker: takes jobs that messages bring, or that it finds in the queue, runs their handlers and says what became of them. One loop
-/// talks to the queue, and ends and takes as many jobs in a transaction as there are, so that a busy worker needs few of them.
+/// talks to the queue, and ends and takes as many jobs in a transaction as there are, so that a busy worker needs few of them. When it
+/// cannot go on it ends, and does not look alive any more.
 /// </summary>
 internal sealed class JobWorker : IAsyncDisposable
 {
     private const int MostInATransaction = 500;
 
-    /// <summary>Jobs are taken for so long ahead, at the present pace, so that handlers do not wait for the queue.</summary>
+    /// <summary>
+    /// Jobs are taken for so long ahead, and for two exchanges with the queue, at the present pace, so that handlers do not wait for it: a queue
+    /// that is slow gets fewer transactions, and more jobs in each.
+    /// </summary>
     private static readonly TimeSpan Ahead = TimeSpan.FromMilliseconds(50);
 
     /// <summary>A job whose message is so old and that nobody has taken is looked for in the queue: its message was lost, or nobody could take it.</summary>
@@ -45,6 +49,7 @@ internal sealed class JobWorker : IAsyncDisposable
     private readonly Channel<bool> _wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private readonly ConcurrentDictionary<Guid, RunningAttempt> _attempts = new();
     private readonly ConcurrentQueue<(RunningAttempt Attempt, AttemptEnd? End)> _over = new();
+    private readonly TaskCompletionSource _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _running;
     private volatile bool _isDraining;
@@ -58,6 +63,7 @@ internal sealed class JobWorker : IAsyncDisposable
     private TimeSpan _pause = ShortestPause;
     private long _nextLook;
     private TimeSpan _faultPause = ShortestPause;
+    private TimeSpan _exchangeTime;
 
     /// <summary>Registers the worker, and begins to take jobs.</summary>
     /// <param name="database">Where the queue is.</param>
@@ -76,20 +82,57 @@ internal sealed class JobWorker : IAsyncDisposable
         _tally = new JobTally(time);
         _runner = new JobRunner(queue, handlers, _tally, time, logger);
         _heartbeat = new JobHeartbeat(
-            database, () => new JobWorkerBeat(Id, _options.PoolSize, _handlers.Patterns, _tally.Describe(_running, _feed, _lastError)), CancelByUser, CancelAll, time, logger);
-        _runners = [.. Enumerable.Range(0, options.PoolSize).Select(_ => Task.Run(RunJobsAsync))];
-        _loop = Task.Run(LoopAsync);
+            database, () => new JobWorkerBeat(Id, _options.PoolSize, _handlers.Patterns, _tally.Describe(_running, _feed, _lastError)), CancelByUser, CancelAll, End, time, logger);
+        _runners = [.. Enumerable.Range(0, options.PoolSize).Select(_ => Task.Run(() => GuardAsync(RunJobsAsync)))];
+        _loop = Task.Run(() => GuardAsync(LoopAsync));
         Log.JobWorkerStarted(logger, Id, options.PoolSize);
     }
 
     /// <summary>The worker.</summary>
     public Guid Id { get; } = Guid.CreateVersion7();
 
+    /// <summary>Ends when the worker does, with <c>JobWorkerFailed</c> when it could not go on.</summary>
+    public Task Completion => _completion.Task;
+
     /// <summary>
     /// Stops: takes nothing more, lets jobs go on for the drain time, then cancels them and gives them back, which uses no attempt; commits
     /// what was consumed and leaves the group.
     /// </summary>
     public async ValueTask DisposeAsync()
+    {
+        if (!_heartbeat.HasFailed)
+        {
+            await Task.WhenAny(DrainAsync(), Completion);
+        }
+
+        _heartbeat.Dispose();
+        if (_feed is not null)
+        {
+            await _feed.DisposeAsync();
+        }
+
+        if (_heartbeat.HasFailed)
+        {
+            return;
+        }
+
+        try
+        {
+            await _queue.ResignAsync(Id, CancellationToken.None);
+        }
+        catch (AmpException)
+        {
+            // Then it falls silent.
+        }
+
+        Log.JobWorkerStopped(_logger, Id);
+        _completion.TrySetResult();
+    }
+
+    /// <summary>Looks for jobs at once.</summary>
+    public void Wake() => _wake.Writer.TryWrite(true);
+
+    private async Task DrainAsync()
     {
         _isDraining = true;
         _feed?.Drain();
@@ -108,26 +151,39 @@ internal sealed class JobWorker : IAsyncDisposable
         _isEnding = true;
         Wake();
         await _loop;
-        if (_feed is not null)
-        {
-            await _feed.DisposeAsync();
-        }
-
-        _heartbeat.Dispose();
-        try
-        {
-            await _queue.ResignAsync(Id, CancellationToken.None);
-        }
-        catch (AmpException)
-        {
-            // Then it falls silent.
-        }
-
-        Log.JobWorkerStopped(_logger, Id);
     }
 
-    /// <summary>Looks for jobs at once.</summary>
-    public void Wake() => _wake.Writer.TryWrite(true);
+    /// <summary>Runs a part that the worker cannot do without.</summary>
+    private async Task GuardAsync(Func<Task> part)
+    {
+        try
+        {
+            await part();
+        }
+        catch (Exception e)
+        {
+            _heartbeat.Fail(e);
+        }
+    }
+
+    // The heartbeat's thread. What it does not get done for want of memory ends the process.
+    private void End(Exception cause)
+    {
+        _lastError = cause.Message;
+        _claimed.Writer.TryComplete();
+        CancelAll();
+        _feed?.Leave();
+        Wake();
+        Log.JobWorkerFailed(_logger, Id, cause.Message);
+        _heartbeat.SayWhy();
+
+        // Checkpoint: all is said; from here on the process may end.
+        _completion.TrySetException(new AmpException("JobWorkerFailed", AmpErrorKind.Internal, $"Background worker {Id} cannot go on, and has ended: {cause.Message}", cause)
+        {
+            Target = Id,
+            RecommendedAction = "Start it again; jobs that it had are done by others, or by the new one, after 15 seconds.",
+        });
+    }
 
     // Any thread: the heartbeat's.
     private void CancelByUser(IReadOnlyList<Guid> jobs)
@@ -161,6 +217,11 @@ internal sealed class JobWorker : IAsyncDisposable
     {
         await foreach (var attempt in _claimed.Reader.ReadAllAsync())
         {
+            if (_heartbeat.HasFailed)
+            {
+                return;
+            }
+
             Interlocked.Increment(ref _running);
             var end = await _runner.RunAsync(attempt);
             Interlocked.Decrement(ref _running);
@@ -172,7 +233,7 @@ internal sealed class JobWorker : IAsyncDisposable
     // The loop, from here on.
     private async Task LoopAsync()
     {
-        while (true)
+        while (!_heartbeat.HasFailed)
         {
             await WaitAsync();
             CollectEnds();
@@ -202,7 +263,7 @@ internal sealed class JobWorker : IAsyncDisposable
                 // What is not said is found out by others when the worker falls silent.
                 return;
             }
-            catch (Exception e)
+            catch (Exception e) when (JobWorkerFault.MayPass(e))
             {
                 if (_lastError is null)
                 {
@@ -221,6 +282,11 @@ internal sealed class JobWorker : IAsyncDisposable
 
     private async Task WaitAsync()
     {
+        if (!_isDraining && _feed is { Items.Completion: { IsFaulted: true } ended })
+        {
+            await ended;
+        }
+
         if (_over.IsEmpty && (_ready.Count == 0 || Capacity == 0))
         {
             using var enough = new CancellationTokenSource();
@@ -239,7 +305,7 @@ internal sealed class JobWorker : IAsyncDisposable
     }
 
     private int Capacity => _isDraining ? 0 : Math.Min(
-        MostInATransaction, _options.PoolSize + (int)(_tally.PerSecond * Ahead.TotalSeconds) - _attempts.Count + _ends.Count);
+        MostInATransaction, _options.PoolSize + (int)(_tally.PerSecond * (Ahead + (2 * _exchangeTime)).TotalSeconds) - _attempts.Count + _ends.Count);
 
     private void CollectEnds()
     {
@@ -310,7 +376,9 @@ internal sealed class JobWorker : IAsyncDisposable
             return;
         }
 
+        var began = _time.GetTimestamp();
         var exchange = await _queue.ExchangeAsync(Id, _ends.ConvertAll(end => end.End), candidates, _runner.TimeLimitOf, CancellationToken.None);
+        _exchangeTime = _time.GetElapsedTime(began);
 
         // Checkpoint: what has ended is durable, so its messages may be passed; a crash before this line only lets them come again.
         foreach (var (attempt, end) in _ends)

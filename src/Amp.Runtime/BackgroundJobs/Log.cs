@@ -44,6 +44,9 @@ internal static partial class Log
     [LoggerMessage(1613, LogLevel.Error, "No heartbeat arrived for {Seconds} s: all handlers are cancelled before others take their jobs")]
     public static partial void HeartbeatLost(ILogger logger, double seconds);
 
+    [LoggerMessage(1614, LogLevel.Error, "Job worker {WorkerId} cannot go on, and has ended; others take its jobs: {Reason}")]
+    public static partial void JobWorkerFailed(ILogger logger, Guid workerId, string reason);
+
     [LoggerMessage(1620, LogLevel.Warning, "Put message {Offset} of {Topic} [{Partition}] aside, which cannot be understood: {Reason}")]
     public static partial void ParkedMessage(ILogger logger, string topic, int partition, long offset, string reason);
 

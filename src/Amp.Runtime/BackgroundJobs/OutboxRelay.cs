@@ -25,6 +25,7 @@ internal sealed class OutboxRelay : IAsyncDisposable
     private static readonly Headers EventHeaders = new() { { "content-type", "application/cloudevents+json"u8.ToArray() } };
 
     private readonly OutboxTable _outbox;
+    private readonly OutboxReader _reader;
     private readonly KafkaEventOptions _kafka;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
@@ -45,6 +46,7 @@ internal sealed class OutboxRelay : IAsyncDisposable
     public OutboxRelay(OutboxTable outbox, KafkaEventOptions kafka, TimeProvider time, ILogger logger)
     {
         (_outbox, _kafka, _time, _logger) = (outbox, kafka, time, logger);
+        _reader = outbox.NewReader(time);
         _clientLog = new KafkaClientLog(time, logger);
         _loop = Task.Run(RunAsync);
     }
@@ -70,6 +72,7 @@ internal sealed class OutboxRelay : IAsyncDisposable
     {
         await _stop.CancelAsync();
         await _loop;
+        await _reader.DisposeAsync();
         await DropProducerAsync();
         try
         {
@@ -131,7 +134,7 @@ internal sealed class OutboxRelay : IAsyncDisposable
             }
         }
 
-        var rows = _epochs.Count == 0 ? [] : await _outbox.ReadAsync(_epochs.Keys, _held.Keys, MostOfAShard, _stop.Token);
+        var rows = _epochs.Count == 0 ? [] : await _reader.ReadAsync(_epochs.Keys, _held.Keys, MostOfAShard, _stop.Token);
         if (rows.Count == 0)
         {
             return 0;

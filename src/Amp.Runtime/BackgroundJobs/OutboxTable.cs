@@ -44,17 +44,8 @@ internal sealed class OutboxTable(MetadataDatabase database)
         connection => connection.ExecuteAsync("UPDATE amp_jobs.outbox_shard SET owner = NULL, lease_until = '-infinity' WHERE owner = $1", [owner], cancellationToken),
         null, cancellationToken);
 
-    /// <summary>The oldest events of each shard, in the order in which they are to be sent, tenants left out.</summary>
-    public Task<List<OutboxRow>> ReadAsync(IEnumerable<short> shards, IEnumerable<Guid> withoutTenants, int mostOfAShard, CancellationToken cancellationToken) =>
-        database.QueryByIndexAsync(
-            "reading the outbox",
-            """
-            SELECT o.* FROM unnest($1::smallint[]) AS s(held) CROSS JOIN LATERAL (
-                SELECT id, shard, topic, tenant_id, key, event_id, event::text, tenant_seq IS NOT NULL FROM amp_jobs."KafkaOutbox"
-                WHERE shard = s.held AND tenant_id <> ALL($2) ORDER BY id LIMIT $3) o
-            """,
-            [shards.ToArray(), withoutTenants.ToArray(), mostOfAShard],
-            r => new OutboxRow(r.GetInt64(0), r.GetInt16(1), r.GetString(2), r.GetGuid(3), r.TextOrNull(4), r.GetString(5), r.GetString(6), r.GetBoolean(7)), cancellationToken);
+    /// <summary>A reader of what waits; the caller disposes it.</summary>
+    public OutboxReader NewReader(TimeProvider time) => new(database, time);
 
     /// <summary>Deletes events that were sent, as far as their shards are still held in these epochs.</summary>
     public Task DeleteAsync(IReadOnlyCollection<OutboxRow> rows, IReadOnlyDictionary<short, long> epochs, CancellationToken cancellationToken) => database.RunInTransactionAsync(

@@ -26,6 +26,24 @@ public sealed class JobWorkerHost : IAsyncDisposable
     /// <summary>The worker.</summary>
     public Guid WorkerId => _worker!.Id;
 
+    /// <summary>Ends when the worker does, with <c>JobWorkerFailed</c> when it could not go on.</summary>
+    public Task Completion => _worker!.Completion;
+
+    /// <summary>Waits until somebody wants the worker to stop; the caller then disposes it.</summary>
+    /// <param name="stop">Tells it to stop.</param>
+    /// <exception cref="AmpException"><c>JobWorkerFailed</c> when it could not go on.</exception>
+    public async Task WaitAsync(CancellationToken stop)
+    {
+        try
+        {
+            await Completion.WaitAsync(stop);
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            // As it was told to.
+        }
+    }
+
     /// <summary>Starts a worker; it is registered, beats, and brokers and topics have been proven when the task ends.</summary>
     /// <param name="deployment">Where it works; must outlive the worker.</param>
     /// <param name="handlers">What it can do; may be changed while it works.</param>

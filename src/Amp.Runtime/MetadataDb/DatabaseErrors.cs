@@ -8,8 +8,11 @@ internal static class DatabaseErrors
 {
     private const string IdleInTransaction = "25P03";
 
-    /// <summary>Whether an exception is the database's or its driver's.</summary>
-    public static bool IsDatabase(Exception exception) => exception is NpgsqlException or TimeoutException or SocketException;
+    /// <summary>
+    /// Whether an exception is the database's or its driver's. The latter calls it a wrong use of a connection when that broke while nobody used it.
+    /// </summary>
+    public static bool IsDatabase(Exception exception) => exception
+        is NpgsqlException or TimeoutException or SocketException or (InvalidOperationException { Source: nameof(Npgsql) } and not ObjectDisposedException);
 
     /// <summary>Says what failed and whether a retry may cure it.</summary>
     /// <param name="exception">What the driver threw.</param>

@@ -298,6 +298,7 @@ public sealed class JobQueueTests(PostgresFixture postgres) : IAsyncLifetime
     [InlineData("job..x", "{}", 0, 5, "JobTypeInvalid")]
     [InlineData("job.test", "[]", 0, 5, "JobPayloadInvalid")]
     [InlineData("job.test", "{", 0, 5, "JobPayloadInvalid")]
+    [InlineData("job.test", """{"text":"\ud800"}""", 0, 5, "JobPayloadInvalid")]
     [InlineData("job.test", "{}", 10, 5, "JobSettingInvalid")]
     [InlineData("job.test", "{}", 0, 0, "JobSettingInvalid")]
     public async Task Submission_ThatCannotBe_IsRefused(string type, string payload, short priority, int attempts, string code)

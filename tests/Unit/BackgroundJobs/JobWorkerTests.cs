@@ -167,6 +167,7 @@ public sealed class JobWorkerTests(PostgresFixture postgres) : IAsyncLifetime
         [
             "not JSON", "[1,2]", "{}", """{"id":"\ud800","type":"job.test","account_id":"b","data":{}}""", """{"id":"a","type":"job.test","account_id":"\u0000","data":{}}""", """{"id":"a","type":"job.test","account_id":"b","data":[]}""", """{"id":7,"type":"job.test","account_id":"b","data":{}}""",
             """{"id":"a","type":"job..test","account_id":"b","data":{}}""", """{"id":"a","type":"job.test","account_id":"","data":{}}""",
+            """{"id":"a","type":"job.test","account_id":"b","data":{"text":"\ud800"}}""",
         ];
         await using var relay = NewRelay();
         await using var worker = NewWorker();

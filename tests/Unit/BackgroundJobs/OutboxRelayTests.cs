@@ -128,7 +128,8 @@ public sealed class OutboxRelayTests(PostgresFixture postgres) : IAsyncLifetime
         await WorkAsync(5);
         var outbox = new OutboxTable(_test.Database);
         var old = await outbox.HoldAsync(Guid.NewGuid(), TimeSpan.FromSeconds(10), TimeSpan.Zero, 16, None);
-        var rows = await outbox.ReadAsync(old.Keys, [], 1_000, None);
+        await using var reader = outbox.NewReader(TimeProvider.System);
+        var rows = await reader.ReadAsync(old.Keys, [], 1_000, None);
         await _test.ExecuteAsync("UPDATE amp_jobs.outbox_shard SET lease_until = now() - interval '1 second'");
         var current = await outbox.HoldAsync(Guid.NewGuid(), TimeSpan.FromSeconds(10), TimeSpan.Zero, 16, None);
 

@@ -34,7 +34,8 @@ internal sealed class JobWorkerProcess(MetadataDatabase database, JobQueue queue
             feed = new JobFeed(kafka, "job-workers", new InboxTable(database), TimeProvider.System, NullLogger.Instance);
         }
 
-        _ = new JobWorker(database, queue, feed, JobTopics.Work, handlers, new JobWorkerOptions(), TimeProvider.System, NullLogger.Instance);
+        var worker = new JobWorker(database, queue, feed, JobTopics.Work, handlers, new JobWorkerOptions(), TimeProvider.System, NullLogger.Instance);
+        _ = worker.Completion.ContinueWith(static _ => Environment.Exit(1), CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
     }
 
     /// <summary>A relay alone.</summary>

@@ -26,6 +26,7 @@ public sealed class PostgresFixture : IAsyncLifetime
             ["fsync"] = "off",
             ["synchronous_commit"] = "off",
             ["max_connections"] = "200",
+            ["max_prepared_transactions"] = "2",
         }, CancellationToken.None);
         await ExecuteAsync($"CREATE DATABASE {Template}");
         await using var template = await MetadataDatabase.ConnectAsync(UrlOf(Template), 1, NullLoggerFactory.Instance);
