@@ -162,6 +162,9 @@ public abstract class AmpCmdlet : PSCmdlet, IDisposable
             case PipelineItemKind.Error:
                 WriteError((ErrorRecord)item.Value);
                 break;
+            case PipelineItemKind.Warning:
+                WriteWarning((string)item.Value);
+                break;
             case PipelineItemKind.Verbose:
                 WriteVerbose((string)item.Value);
                 break;
