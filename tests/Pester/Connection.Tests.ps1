@@ -58,6 +58,11 @@ Describe 'Connect-Amp' {
         ($record | Format-List * -Force | Out-String) | Should -Not -BeLike '*s3cr3t*'
     }
 
+    It 'says which file it cannot read' -Skip:(-not $IsLinux) {
+        # What is there may be read by nobody, root included.
+        Assert-CommandError { Connect-Amp /proc/self/mem } -Id AmpConfigurationUnreadable -Category PermissionDenied -Target /proc/self/mem
+    }
+
     It 'refuses an address that is none' {
         Assert-CommandError { Connect-Amp -MetadataDb 'nonsense' } -Id AmpInvalidConfiguration -Category InvalidArgument
     }
@@ -100,6 +105,11 @@ Describe 'Initialize-AmpDatabase' {
         Assert-CommandError { Connect-Amp -MetadataDb ($url -replace '/amp$', '/nowhere') } -Id AmpDatabaseNotFound -Category ObjectNotFound
         Initialize-AmpDatabase -MetadataDb $fresh -Verbose 4>&1 | Should -Not -BeNullOrEmpty
         Initialize-AmpDatabase -MetadataDb $fresh -Verbose 4>&1 | Where-Object { "$_" -like 'Applied*' } | Should -BeNullOrEmpty
+    }
+
+    It 'takes a file from the pipeline' {
+        $file = New-AmpConfiguration (Join-Path $deployment.Path fresh.toml) -Setting @{ 'metadata_db.url' = $url -replace '/amp$', '/postgres' }
+        { $file | Initialize-AmpDatabase -ErrorAction Stop } | Should -Not -Throw
     }
 
     It 'reports what is wrong as its own errors' {

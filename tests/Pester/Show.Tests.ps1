@@ -189,8 +189,10 @@ Describe 'Show-AmpProgress' {
         }
 
         It 'shows only <Name>' -ForEach @(
-            @{ Name = 'some datasets'; Command = 'Show-AmpProgress -Dataset demo/s* -RefreshInterval 00:00:00.25' }
-            @{ Name = 'jobs from the pipeline'; Command = 'Get-AmpJob -Dataset demo/slow | Show-AmpProgress' }
+            @{ Name = 'some datasets'; Command = { Show-AmpProgress -Dataset demo/s* -RefreshInterval 00:00:00.25 } }
+            @{ Name = 'a job'; Command = { Show-AmpProgress 2 } }
+            @{ Name = 'a number from the pipeline'; Command = { 2 | Show-AmpProgress } }
+            @{ Name = 'jobs from the pipeline'; Command = { Get-AmpJob -Dataset demo/slow | Show-AmpProgress } }
         ) {
             Show-Progress $terminal $Command
             (Get-Screen $terminal) -match 'demo/devnet' | Should -BeNullOrEmpty
