@@ -137,7 +137,7 @@ Describe 'Get-AmpBackgroundJob' {
     }
 
     It 'looks like this' {
-        Assert-View (Get-AmpBackgroundJob | Select-Object -First 20) JobId, Type, Status, Attempt, Priority, Age
+        Assert-View (Get-AmpBackgroundJob | Select-Object -First 20) JobId, Type, Status, Attempt, Pri, Age
         $list = $done | Format-List | Out-String -Width 100
         $list | Should -Match "(?m)^.*Payload\s+: .*{`"text`":`"hello`"}"
         $list | Should -Not -Match 'Not Before'

@@ -205,7 +205,7 @@ Describe 'Get-AmpBackgroundJobEvent' {
     }
 
     It 'looks like this' {
-        Assert-View (Get-AmpBackgroundJobEvent) Time, Name, JobId, Type, Sequence
+        Assert-View (Get-AmpBackgroundJobEvent) Time, Name, JobId, Type
         (Get-AmpBackgroundJobEvent completed -First 1 | Format-List | Out-String) | Should -Match 'Event Type\s+: .*eventzr.jobs.completed.v1'
         Assert-View (Get-AmpBackgroundWorker) WorkerId, Host, Running, Completed, Failed, Rate, Lag, Heartbeat
     }

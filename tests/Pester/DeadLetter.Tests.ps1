@@ -50,7 +50,7 @@ Describe 'Get-AmpDeadLetter' {
 
     It 'looks like this' {
         $null = New-DeadLetter -Count 2
-        Assert-View (Get-AmpDeadLetter) JobId, Type, Reason, Attempts, Dead, Error
+        Assert-View (Get-AmpDeadLetter) JobId, Type, Attempts, Dead, Error
         @((Get-AmpDeadLetter | Out-String -Width 100) -split '\r?\n' | Where-Object { $_ -match 'bad…' }).Count | Should -Be 2
         (Get-AmpDeadLetter | Select-Object -First 1 | Format-List | Out-String) | Should -Match 'Payload\s+: .*{"n":\d}'
     }
