@@ -98,6 +98,27 @@ Describe 'Get-AmpConnection, Disconnect-Amp' {
     }
 }
 
+Describe 'Ctrl+C while the database does not answer' -Skip:(-not $IsLinux) {
+    It 'ends <_> within a second, and the session goes on' -ForEach 'Get-AmpJob', 'Get-AmpWorker', 'Get-AmpTable', 'Get-AmpBackgroundJob', 'Start-AmpJob demo/devnet 3' {
+        $command = $_
+        $null = Get-AmpBackgroundJob
+        $script:looks = 0
+        $stopped = Invoke-Frozen $deployment.Path { Invoke-Stoppable $command -When { $script:looks++ -gt 10 } }
+        $stopped.State | Should -Be Stopped
+        $stopped.Errors | Should -BeNullOrEmpty
+        $stopped.Milliseconds | Should -BeLessThan 1000
+        (Get-AmpWorker).NodeId | Should -Be worker-01
+    }
+
+    It 'ends Connect-Amp within a second, and the session keeps what it has' {
+        $script:looks = 0
+        $stopped = Invoke-Frozen $deployment.Path { Invoke-Stoppable "Connect-Amp '$($deployment.ConfigPath)'" -When { $script:looks++ -gt 10 } }
+        $stopped.State | Should -Be Stopped
+        $stopped.Milliseconds | Should -BeLessThan 1000
+        (Get-AmpConnection).ConfigPath | Should -Be $deployment.ConfigPath
+    }
+}
+
 Describe 'Initialize-AmpDatabase' {
     It 'applies every migration to an empty database, once' {
         $fresh = $url -replace '/amp$', '/postgres'

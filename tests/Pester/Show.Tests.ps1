@@ -257,17 +257,15 @@ Describe 'Show-AmpProgress' {
 
     It 'says so when the database does not answer, and leaves all the same' -Skip:$noTerminal {
         $terminal = Start-Terminal
-        $server = @(Get-ServerProcess $deployment.Path)
         try {
             Show-Progress $terminal
-            $server += Get-Process | Where-Object { $_.Parent.Id -in $server.Id }
-            sh -c "kill -STOP $($server.Id)"
-            Wait-Screen $terminal { (Get-Screen $terminal) -match 'What you see is .* old: no answer yet' }
-            Send-Key $terminal q
-            Assert-Left $terminal
+            Invoke-Frozen $deployment.Path {
+                Wait-Screen $terminal { (Get-Screen $terminal) -match 'What you see is .* old: no answer yet' }
+                Send-Key $terminal q
+                Assert-Left $terminal
+            }
         }
         finally {
-            sh -c "kill -CONT $($server.Id)"
             Stop-Terminal $terminal
         }
     }
