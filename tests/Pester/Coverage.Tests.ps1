@@ -145,7 +145,8 @@ Describe 'The tests of errors' {
     BeforeAll {
         # Codes of the errors that C# files make.
         function Get-ErrorCode([string] $Folder) {
-            $pattern = '"(?<code>[A-Z]\w+)"\s*,\s*([^";]{0,80}\?\s*)?AmpErrorKind\.|NotFound\(\s*"(?<code>[A-Z]\w+)"|new ErrorRecord\(\w+, "Amp(?<code>\w+)"'
+            $pattern = '"(?<code>[A-Z]\w+)"\s*,\s*([^";]{0,80}\?\s*)?AmpErrorKind\.|NotFound\(\s*"(?<code>[A-Z]\w+)"|new ErrorRecord\(\w+, "Amp(?<code>\w+)"' +
+                '|public const string (?<code>[A-Z]\w+) = "\k<code>"|ErrorCode : "(?<code>\w+)"|Throw\w*\("(?<code>[A-Z]\w+)"'
             Get-ChildItem (Join-Path $PSScriptRoot ../../src $Folder) -Recurse -Filter *.cs | Where-Object FullName -NotMatch '[\\/]obj[\\/]' |
                 ForEach-Object { [regex]::Matches((Get-Content $_ -Raw), $pattern) } | ForEach-Object { $_.Groups['code'].Value } | Sort-Object -Unique
         }

@@ -164,9 +164,7 @@ Describe 'Get-AmpFile' {
         $gone = @(Get-AmpFile demo/devnet logs)[0]
         Move-Item $gone.FullName "$($gone.FullName).away"
         try {
-            $record = Get-CommandError { Get-AmpFile demo/devnet logs -IncludeRowCount }
-            $record.FullyQualifiedErrorId | Should -BeLike 'AmpStorage*,*'
-            $record.Exception.Message | Should -BeLike "*$($gone.Name)*"
+            Assert-CommandError { Get-AmpFile demo/devnet logs -IncludeRowCount } -Id AmpStorageFileMissing -Category ObjectNotFound -Target $gone.FullName
         }
         finally {
             Move-Item "$($gone.FullName).away" $gone.FullName

@@ -35,14 +35,11 @@ Describe 'Register-AmpProvider' {
     }
 
     It 'refuses <Name>, and writes nothing' -ForEach @(
-        @{ Name = 'a name that is no file name'; Command = { Register-AmpProvider '../refused' devnet http://127.0.0.1:1 } }
-        @{ Name = 'an address that is none'; Command = { Register-AmpProvider refused devnet 'nonsense' } }
-        @{ Name = 'an address of another scheme'; Command = { Register-AmpProvider refused devnet 'ftp://node' } }
+        @{ Name = 'a name that is no file name'; Command = { Register-AmpProvider '../refused' devnet http://127.0.0.1:1 }; Id = 'AmpInvalidProviderName' }
+        @{ Name = 'an address that is none'; Command = { Register-AmpProvider refused devnet 'nonsense' }; Id = 'AmpInvalidProvider' }
+        @{ Name = 'an address of another scheme'; Command = { Register-AmpProvider refused devnet 'ftp://node' }; Id = 'AmpInvalidProvider' }
     ) {
-        $record = Get-CommandError $Command
-        $record.FullyQualifiedErrorId | Should -BeLike 'Amp*,Amp.PowerShell.Providers.RegisterAmpProviderCommand'
-        $record.CategoryInfo.Category | Should -Be InvalidArgument
-        $record.ErrorDetails.RecommendedAction | Should -Not -BeNullOrEmpty
+        Assert-CommandError $Command -Id $Id -Category InvalidArgument
         Get-AmpProvider *refused* | Should -BeNullOrEmpty
     }
 
@@ -87,7 +84,7 @@ Describe 'Get-AmpProvider' {
         try {
             $found = Get-AmpProvider broken, dev -ErrorAction SilentlyContinue -ErrorVariable problem
             $found.Name | Should -Be dev
-            $problem[0].FullyQualifiedErrorId | Should -BeLike 'Amp*,*'
+            $problem[0].FullyQualifiedErrorId | Should -BeExactly 'AmpInvalidToml,Amp.PowerShell.Providers.GetAmpProviderCommand'
             $problem[0].Exception.Message | Should -BeLike '*broken.toml*'
         }
         finally {
