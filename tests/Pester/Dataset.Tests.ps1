@@ -49,6 +49,9 @@ Describe 'Register-AmpDataset' {
         $second = Get-Item $path | Register-AmpDataset test/file@1.0.1
         $second.ManifestHash | Should -Be $first.ManifestHash
         (Get-AmpDataset test/file@latest).ManifestHash | Should -Be $first.ManifestHash
+        $rows = 'a', 'b' | ForEach-Object { [pscustomobject]@{ Dataset = "test/row_$_"; Path = $path } } | Register-AmpDataset
+        $rows.Dataset | Should -Be test/row_a, test/row_b
+        $rows.ManifestHash | Should -Be $first.ManifestHash, $first.ManifestHash
         (Get-AmpDataset test/pipeline | Register-AmpDataset -Path $path).ManifestHash | Should -Be $first.ManifestHash
     }
 
