@@ -137,7 +137,7 @@ Describe 'Get-AmpBackgroundJob' {
     }
 
     It 'looks like this' {
-        Assert-View (Get-AmpBackgroundJob | Select-Object -First 20) JobId, Type, Status, Attempt, Priority, Age
+        Assert-View (Get-AmpBackgroundJob | Select-Object -First 20) JobId, Type, Status, Attempt, Pri, Age
         $list = $done | Format-List | Out-String -Width 100
         $list | Should -Match "(?m)^.*Payload\s+: .*{`"text`":`"hello`"}"
         $list | Should -Not -Match 'Not Before'
@@ -234,6 +234,13 @@ Describe 'Restart-AmpBackgroundJob' {
         ($again | Wait-AmpBackgroundJob -Timeout 00:00:20).Result | Should -Be mended
     }
 
+    It 'takes a number from the pipeline' {
+        Register-AmpBackgroundJobHandler test.once { param($Job) if ($Job.Payload.fail) { [Amp.AmpJobAnswer]::Fail('once') } }
+        $job = Submit-AmpBackgroundJob test.once @{ fail = $true } | Wait-AmpBackgroundJob -Timeout 00:00:20
+        ($job.JobId | Restart-AmpBackgroundJob | Wait-AmpBackgroundJob -Timeout 00:00:20).Status | Should -Be DeadLettered
+        Unregister-AmpBackgroundJobHandler test.once
+    }
+
     It 'lets a job that waits for its next attempt begin at once' {
         $job = Submit-AmpBackgroundJob test.later
         Wait-Until { (Get-AmpBackgroundJob $job.JobId).Status -eq 'Retrying' }
@@ -261,6 +268,7 @@ Describe 'Tab completion of background jobs' {
     It 'offers types, tenants and states' {
         (Get-Completion 'Submit-AmpBackgroundJob test.ec').ListItemText | Should -Be test.echo
         (Get-Completion 'Get-AmpBackgroundJob -Type ').ListItemText | Should -Contain test.nobody
+        (Get-Completion 'Get-AmpBackgroundJob -TenantId ').ListItemText | Should -Contain "$tenant"
         (Get-Completion 'Submit-AmpBackgroundJob test.echo -TenantId ').ListItemText | Should -Be "$([guid]::Empty)", "$tenant"
         (Get-Completion 'Get-AmpBackgroundJob -Status Dead').ListItemText | Should -Be DeadLettered
     }

@@ -53,6 +53,17 @@ Describe 'Background jobs with Kafka' {
         (Get-AmpBackgroundWorker).WorkerId | Should -Be $worker.WorkerId
     }
 
+    It 'starts no worker for what is no name of a topic' {
+        $env:KAFKA_BROKERS = $deployment.Broker.BootstrapServers
+        $env:KAFKA_JOB_TOPIC = 'no topic'
+        try {
+            Assert-CommandError { Start-AmpBackgroundWorker -ConfigPath $deployment.ConfigPath } -Id AmpJobTopicInvalid -Category InvalidArgument -Target 'no topic'
+        }
+        finally {
+            Remove-Item Env:KAFKA_BROKERS, Env:KAFKA_JOB_TOPIC
+        }
+    }
+
     It 'has the topics in the development broker' {
         $deployment.Broker.Topics | Should -Contain job-events
         @($deployment.Broker.Topics -like 'eventzr.jobs.*').Count | Should -Be 11
@@ -76,6 +87,7 @@ Describe 'Get-AmpBackgroundJobEvent' {
         $events.Status | Should -Be queued, running, retrying, queued, running, deadlettered, deadlettered
         $events[-1].EventType | Should -Be eventzr.jobs.deadlettered.v1
         $events[-1].Data.error.message | Should -BeLike 'bad*'
+        $events[-1].Data.error.code | Should -BeExactly JobHandlerFailed
         ($events[0] | Get-AmpBackgroundJob).JobId | Should -Be $bad.JobId
     }
 
@@ -98,6 +110,7 @@ Describe 'Get-AmpBackgroundJobEvent' {
 
     It 'takes the broker from the pipeline' {
         @($deployment.Broker | Get-AmpBackgroundJobEvent -First 1).Count | Should -Be 1
+        @([pscustomobject]@{ BootstrapServers = $deployment.Broker.BootstrapServers } | Get-AmpBackgroundJobEvent -First 1).Count | Should -Be 1
     }
 
     It 'ends with Select-Object -First, and when what comes after it throws' {
@@ -148,6 +161,15 @@ Describe 'Get-AmpBackgroundJobEvent' {
         $events | Where-Object Name -like quota.* | ForEach-Object { $_.JobId | Should -BeNullOrEmpty }
     }
 
+    It 'tells a handler that called exit from one that failed' {
+        Register-AmpBackgroundJobHandler event.exit { exit 0 }
+        $job = Submit-AmpBackgroundJob event.exit -MaxAttempts 1 | Wait-AmpBackgroundJob -Timeout 00:00:30
+        Wait-Until { $script:dead = $job | Get-AmpBackgroundJobEvent deadlettered; $script:dead }
+        $script:dead.Data.error.code | Should -BeExactly JobHandlerExited
+        $job | Clear-AmpDeadLetter -Confirm:$false
+        Unregister-AmpBackgroundJobHandler event.exit
+    }
+
     It 'ends within a second of Ctrl+C while it waits for a broker that does not answer' {
         $stopped = Invoke-Stoppable "'waiting'; Get-AmpBackgroundJobEvent -BootstrapServers 127.0.0.1:1"
         $stopped.State | Should -Be Stopped
@@ -170,6 +192,12 @@ Describe 'Get-AmpBackgroundJobEvent' {
         }
     }
 
+    It 'completes jobs, types and tenants' {
+        (Get-Completion 'Get-AmpBackgroundJobEvent -JobId ').ListItemText | Should -Contain "$($good[0].JobId)"
+        (Get-Completion 'Get-AmpBackgroundJobEvent -Type ').ListItemText | Should -Contain event.bad
+        (Get-Completion 'Get-AmpBackgroundJobEvent -TenantId ').ListItemText | Should -Contain "$tenant"
+    }
+
     It 'completes names and brokers' {
         (Get-Completion 'Get-AmpBackgroundJobEvent dl').ListItemText | Should -Be dlq.replayed, dlq.purged
         @(Get-Completion 'Get-AmpBackgroundJobEvent ').Count | Should -Be 11
@@ -177,7 +205,7 @@ Describe 'Get-AmpBackgroundJobEvent' {
     }
 
     It 'looks like this' {
-        Assert-View (Get-AmpBackgroundJobEvent) Time, Name, JobId, Type, Sequence
+        Assert-View (Get-AmpBackgroundJobEvent) Time, Name, JobId, Type
         (Get-AmpBackgroundJobEvent completed -First 1 | Format-List | Out-String) | Should -Match 'Event Type\s+: .*eventzr.jobs.completed.v1'
         Assert-View (Get-AmpBackgroundWorker) WorkerId, Host, Running, Completed, Failed, Rate, Lag, Heartbeat
     }

@@ -4,10 +4,10 @@ BeforeAll {
 
     # Runs a job of a type of its own with a handler, and gives the job when it has ended.
     function Invoke-Handler {
-        param([Parameter(Mandatory)][scriptblock] $ScriptBlock, [hashtable] $Payload = @{}, [int] $MaxAttempts = 1, [hashtable] $Handler = @{})
+        param([Parameter(Mandatory)][scriptblock] $ScriptBlock, [hashtable] $Payload = @{}, [int] $MaxAttempts = 1, [scriptblock] $Register = { Register-AmpBackgroundJobHandler $type $ScriptBlock })
 
         $type = "test.h$(($script:types++))"
-        Register-AmpBackgroundJobHandler $type $ScriptBlock @Handler
+        & $Register
         try {
             Submit-AmpBackgroundJob $type $Payload -MaxAttempts $MaxAttempts -WarningAction Ignore | Wait-AmpBackgroundJob -Timeout 00:00:30
         }
@@ -123,14 +123,14 @@ Describe 'Register-AmpBackgroundJobHandler' {
     }
 
     It 'tries again, and gives up with a dead letter' {
-        $job = Invoke-Handler { param($Job) throw "attempt $($Job.Attempt)" } -MaxAttempts 3 -Handler @{ Backoff = '00:00:00.01' }
+        $job = Invoke-Handler { param($Job) throw "attempt $($Job.Attempt)" } -MaxAttempts 3 -Register { Register-AmpBackgroundJobHandler $type $ScriptBlock -Backoff 00:00:00.01 }
         $job.Status, $job.Attempt | Should -Be DeadLettered, 3
         $job.LastError | Should -BeLike 'attempt 3*'
         (Get-AmpDeadLetter $job.Type).Attempts | Should -Be 3
     }
 
     It 'lets a job just fail with -NoDeadLetter' {
-        $job = Invoke-Handler { [Amp.AmpJobAnswer]::Fail('no use') } -Handler @{ NoDeadLetter = $true }
+        $job = Invoke-Handler { [Amp.AmpJobAnswer]::Fail('no use') } -Register { Register-AmpBackgroundJobHandler $type $ScriptBlock -NoDeadLetter }
         $job.Status | Should -Be Failed
         Get-AmpDeadLetter $job.Type | Should -BeNullOrEmpty
     }
@@ -142,7 +142,7 @@ Describe 'Register-AmpBackgroundJobHandler' {
         @{ Answer = 'Cancel'; Handler = { param($Job) [Amp.AmpJobAnswer]::Cancel('not wanted') }; Status = 'Cancelled'; Attempt = 1; Message = $null }
         @{ Answer = 'the last answer'; Handler = { param($Job) 'output before'; [Amp.AmpJobAnswer]::Fail('at last') }; Status = 'DeadLettered'; Attempt = 1; Message = 'at last' }
     ) {
-        $job = Invoke-Handler $Handler -MaxAttempts 5 -Handler @{ Backoff = '00:00:00.01' }
+        $job = Invoke-Handler $Handler -MaxAttempts 5 -Register { Register-AmpBackgroundJobHandler $type $ScriptBlock -Backoff 00:00:00.01 }
         $job.Status, $job.Attempt | Should -Be $Status, $Attempt
         $job.LastError | Should -Be $Message
     }
@@ -164,7 +164,7 @@ Describe 'Register-AmpBackgroundJobHandler' {
 
     It 'stops a script block at -TimeLimit' {
         $watch = [Diagnostics.Stopwatch]::StartNew()
-        $job = Invoke-Handler { param($Job) Start-Sleep 60 } -Handler @{ TimeLimit = '00:00:00.5' }
+        $job = Invoke-Handler { param($Job) Start-Sleep 60 } -Register { Register-AmpBackgroundJobHandler $type $ScriptBlock -TimeLimit 00:00:00.5 }
         $watch.Elapsed.TotalSeconds | Should -BeLessThan 10
         $job.Status | Should -Be DeadLettered
         $job.LastError | Should -BeLike '*did not end within 00:00:00.5*'
@@ -201,6 +201,9 @@ Describe 'Unregister-AmpBackgroundJobHandler' {
         Assert-CommandError { Unregister-AmpBackgroundJobHandler test.nowhere } -Id AmpBackgroundJobHandlerNotFound -Category ObjectNotFound -Target test.nowhere
         Unregister-AmpBackgroundJobHandler test.nowhere, test.there -ErrorAction SilentlyContinue
         Get-CommandError { Unregister-AmpBackgroundJobHandler test.there } | Should -Not -BeNullOrEmpty
+        Register-AmpBackgroundJobHandler test.there { 1 }
+        [pscustomobject]@{ Type = 'test.there' } | Unregister-AmpBackgroundJobHandler
+        Get-CommandError { Unregister-AmpBackgroundJobHandler test.there } | Should -Not -BeNullOrEmpty
     }
 
     It 'offers what is registered' {
@@ -235,9 +238,17 @@ Describe 'Start-AmpBackgroundWorker, Get-AmpBackgroundWorker, Stop-AmpBackground
 
     It 'warns when no handler is registered' {
         $other = Start-AmpBackgroundWorker -ConfigPath $deployment.ConfigPath -WarningVariable warned -WarningAction SilentlyContinue
-        $other | Stop-AmpBackgroundWorker
+        "$($other.WorkerId)" | Stop-AmpBackgroundWorker
         "$warned" | Should -BeLike '*Register-AmpBackgroundJobHandler*'
         Assert-CommandError { Get-AmpBackgroundWorker $other.WorkerId } -Id AmpBackgroundWorkerNotFound -Category ObjectNotFound -Target $other.WorkerId
+    }
+
+    It 'takes the jobs of campaigns only when asked, and then needs no handler' {
+        $other = Start-AmpBackgroundWorker -Campaigns -WarningVariable warned -WarningAction SilentlyContinue
+        $warned | Should -BeNullOrEmpty
+        $other.Types | Should -Not -BeNullOrEmpty
+        $worker.Types | Where-Object { $_ -in $other.Types } | Should -BeNullOrEmpty
+        $other | Stop-AmpBackgroundWorker
     }
 
     It 'runs as many jobs at once as its pool has' {
@@ -283,7 +294,7 @@ Describe 'Start-AmpBackgroundWorker, Get-AmpBackgroundWorker, Stop-AmpBackground
 
     It 'counts what it does' {
         $null = Invoke-Handler { 1 }
-        $null = Invoke-Handler { throw 'counted' } -Handler @{ NoDeadLetter = $true }
+        $null = Invoke-Handler { throw 'counted' } -Register { Register-AmpBackgroundJobHandler $type $ScriptBlock -NoDeadLetter }
         Wait-Until { $now = Get-AmpBackgroundWorker; $now.Completed -ge 1 -and $now.Failed -ge 1 }
         (Get-AmpBackgroundWorker).ErrorsByType.Count | Should -BeGreaterOrEqual 1
     }

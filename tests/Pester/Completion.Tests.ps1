@@ -26,6 +26,31 @@ Describe 'Tab completion' {
         @{ Line = 'Export-AmpReport ./r.html -Dataset d'; Expected = 'demo/devnet' }
         @{ Line = 'Export-AmpReport ./r.html -JobId '; Expected = '1' }
         @{ Line = 'Test-AmpProvider d'; Expected = 'dev' }
+        @{ Line = 'Remove-AmpProvider d'; Expected = 'dev' }
+        @{ Line = 'Get-AmpFile demo/d'; Expected = 'demo/devnet' }
+        @{ Line = 'Get-AmpTable demo/d'; Expected = 'demo/devnet' }
+        @{ Line = 'Test-AmpTable demo/devnet l'; Expected = 'logs' }
+        @{ Line = 'Repair-AmpTable demo/devnet l'; Expected = 'logs' }
+        @{ Line = 'Repair-AmpTable demo/devnet -Worker w'; Expected = 'worker-01' }
+        @{ Line = 'Restore-AmpTable demo/devnet l'; Expected = 'logs' }
+        @{ Line = 'Register-AmpDataset demo/d'; Expected = 'demo/devnet' }
+        @{ Line = 'Remove-AmpDataset demo/d'; Expected = 'demo/devnet' }
+        @{ Line = 'Get-AmpJob -NodeId w'; Expected = 'worker-01' }
+        @{ Line = 'Get-AmpJobEvent '; Expected = '1' }
+        @{ Line = 'Remove-AmpJob '; Expected = '1' }
+        @{ Line = 'Restart-AmpJob '; Expected = '1' }
+        @{ Line = 'Restart-AmpJob 1 -Worker w'; Expected = 'worker-01' }
+        @{ Line = 'Stop-AmpJob '; Expected = '1' }
+        @{ Line = 'Show-AmpProgress '; Expected = '1' }
+        @{ Line = 'Show-AmpProgress -Dataset '; Expected = 'demo/devnet' }
+        @{ Line = 'Get-AmpSyncEvent -Dataset '; Expected = 'demo/devnet' }
+        @{ Line = 'Get-AmpSyncEvent -Table l'; Expected = 'logs' }
+        @{ Line = 'Get-AmpSyncEvent -JobId '; Expected = '1' }
+        @{ Line = 'Get-AmpSyncEvent -WorkerId '; Expected = 'worker-01' }
+        @{ Line = 'Register-AmpSyncEventAction -Dataset '; Expected = 'demo/devnet' }
+        @{ Line = 'Register-AmpSyncEventAction -Table l'; Expected = 'logs' }
+        @{ Line = 'Register-AmpSyncEventAction -JobId '; Expected = '1' }
+        @{ Line = 'Register-AmpSyncEventAction -WorkerId '; Expected = 'worker-01' }
         @{ Line = 'Get-AmpJob -Status Comp'; Expected = 'Completed' }
         @{ Line = 'Get-AmpSyncEvent -EventType sync.f'; Expected = 'sync.failed' }
         @{ Line = 'New-AmpDatasetManifest devnet -Table tr'; Expected = 'transactions' }
@@ -38,6 +63,7 @@ Describe 'Tab completion' {
         (Get-Completion 'Stop-AmpDevChain ').CompletionText | Should -Be $deployment.Chain.Url
         (Get-Completion 'Stop-AmpDevBroker ').CompletionText | Should -Be $deployment.Broker.BootstrapServers
         (Get-Completion 'Get-AmpSyncEvent -BootstrapServers ').CompletionText | Should -Be $deployment.Broker.BootstrapServers
+        (Get-Completion 'Register-AmpSyncEventAction -BootstrapServers ').CompletionText | Should -Be $deployment.Broker.BootstrapServers
     }
 
     It 'takes special characters as they are: <_>' -ForEach '[', '*', "'", '"', '$x', '(', ']', '`' {

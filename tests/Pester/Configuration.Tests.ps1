@@ -39,7 +39,7 @@ Describe 'New-AmpConfiguration' {
 
     It 'refuses an unknown key and leaves no file' {
         $record = Get-CommandError { New-AmpConfiguration wrong.toml -Setting @{ 'metadata_db.ulr' = 'x' } }
-        $record.FullyQualifiedErrorId | Should -BeLike 'Amp*,*'
+        $record.FullyQualifiedErrorId | Should -BeExactly 'AmpInvalidConfiguration,Amp.PowerShell.Connect.NewAmpConfigurationCommand'
         $record.Exception.Message | Should -BeLike '*metadata_db.ulr*'
         'wrong.toml' | Should -Not -Exist
     }

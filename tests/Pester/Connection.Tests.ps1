@@ -58,6 +58,11 @@ Describe 'Connect-Amp' {
         ($record | Format-List * -Force | Out-String) | Should -Not -BeLike '*s3cr3t*'
     }
 
+    It 'says which file it cannot read' -Skip:(-not $IsLinux) {
+        # What is there may be read by nobody, root included.
+        Assert-CommandError { Connect-Amp /proc/self/mem } -Id AmpConfigurationUnreadable -Category PermissionDenied -Target /proc/self/mem
+    }
+
     It 'refuses an address that is none' {
         Assert-CommandError { Connect-Amp -MetadataDb 'nonsense' } -Id AmpInvalidConfiguration -Category InvalidArgument
     }
@@ -93,6 +98,27 @@ Describe 'Get-AmpConnection, Disconnect-Amp' {
     }
 }
 
+Describe 'Ctrl+C while the database does not answer' -Skip:(-not $IsLinux) {
+    It 'ends <_> within a second, and the session goes on' -ForEach 'Get-AmpJob', 'Get-AmpWorker', 'Get-AmpTable', 'Get-AmpBackgroundJob', 'Start-AmpJob demo/devnet 3' {
+        $command = $_
+        $null = Get-AmpBackgroundJob
+        $script:looks = 0
+        $stopped = Invoke-Frozen $deployment.Path { Invoke-Stoppable $command -When { $script:looks++ -gt 10 } }
+        $stopped.State | Should -Be Stopped
+        $stopped.Errors | Should -BeNullOrEmpty
+        $stopped.Milliseconds | Should -BeLessThan 1000
+        (Get-AmpWorker).NodeId | Should -Be worker-01
+    }
+
+    It 'ends Connect-Amp within a second, and the session keeps what it has' {
+        $script:looks = 0
+        $stopped = Invoke-Frozen $deployment.Path { Invoke-Stoppable "Connect-Amp '$($deployment.ConfigPath)'" -When { $script:looks++ -gt 10 } }
+        $stopped.State | Should -Be Stopped
+        $stopped.Milliseconds | Should -BeLessThan 1000
+        (Get-AmpConnection).ConfigPath | Should -Be $deployment.ConfigPath
+    }
+}
+
 Describe 'Initialize-AmpDatabase' {
     It 'applies every migration to an empty database, once' {
         $fresh = $url -replace '/amp$', '/postgres'
@@ -100,6 +126,11 @@ Describe 'Initialize-AmpDatabase' {
         Assert-CommandError { Connect-Amp -MetadataDb ($url -replace '/amp$', '/nowhere') } -Id AmpDatabaseNotFound -Category ObjectNotFound
         Initialize-AmpDatabase -MetadataDb $fresh -Verbose 4>&1 | Should -Not -BeNullOrEmpty
         Initialize-AmpDatabase -MetadataDb $fresh -Verbose 4>&1 | Where-Object { "$_" -like 'Applied*' } | Should -BeNullOrEmpty
+    }
+
+    It 'takes a file from the pipeline' {
+        $file = New-AmpConfiguration (Join-Path $deployment.Path fresh.toml) -Setting @{ 'metadata_db.url' = $url -replace '/amp$', '/postgres' }
+        { $file | Initialize-AmpDatabase -ErrorAction Stop } | Should -Not -Throw
     }
 
     It 'reports what is wrong as its own errors' {

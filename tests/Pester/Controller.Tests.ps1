@@ -28,7 +28,12 @@ Describe 'Start-AmpController' {
         Assert-View $controller MetadataDb, State, AdminApi, LastError
         Assert-CommandError { Start-AmpController -ConfigPath $deployment.ConfigPath } -Id AmpControllerAlreadyRunning -Category ResourceExists -Target $controller.MetadataDb
         (Get-Completion 'Stop-AmpController ').ListItemText | Should -Contain $controller.MetadataDb
+        Stop-AmpController -WhatIf
+        (Invoke-RestMethod "$($controller.AdminApi)workers").workers.node_id | Should -Be worker-01
         $controller | Stop-AmpController
+        $again = Get-AmpConnection | Start-AmpController
+        $again.MetadataDb | Should -Be $controller.MetadataDb
+        $again | Stop-AmpController
     }
 
     It 'refuses an address that is in use' {

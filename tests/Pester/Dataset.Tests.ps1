@@ -49,6 +49,10 @@ Describe 'Register-AmpDataset' {
         $second = Get-Item $path | Register-AmpDataset test/file@1.0.1
         $second.ManifestHash | Should -Be $first.ManifestHash
         (Get-AmpDataset test/file@latest).ManifestHash | Should -Be $first.ManifestHash
+        $rows = 'a', 'b' | ForEach-Object { [pscustomobject]@{ Dataset = "test/row_$_"; Path = $path } } | Register-AmpDataset
+        $rows.Dataset | Should -Be test/row_a, test/row_b
+        $rows.ManifestHash | Should -Be $first.ManifestHash, $first.ManifestHash
+        (Get-AmpDataset test/pipeline | Register-AmpDataset -Path $path).ManifestHash | Should -Be $first.ManifestHash
     }
 
     It 'refuses <Name>' -ForEach @(
@@ -64,6 +68,23 @@ Describe 'Register-AmpDataset' {
     It 'registers nothing with -WhatIf' {
         New-AmpDatasetManifest devnet | Register-AmpDataset test/whatif -WhatIf | Should -BeNullOrEmpty
         Get-AmpDataset test/whatif* | Should -BeNullOrEmpty
+    }
+}
+
+Describe 'A manifest' {
+    It 'that cannot be read is named by who needs it' {
+        $dataset = New-AmpDatasetManifest devnet -StartBlock 2 | Register-AmpDataset test/unreadable
+        $path = (Get-Item (Join-Path $deployment.Path "manifests/$($dataset.ManifestHash)*")).FullName
+        Remove-Item $path
+        Assert-CommandError { Start-AmpJob test/unreadable 10 } -Id AmpManifestNotFound -Category ObjectNotFound -Target $dataset.ManifestHash
+        $null = New-Item $path -ItemType Directory
+        try {
+            Assert-CommandError { Start-AmpJob test/unreadable 10 } -Id AmpManifestUnreadable -Category PermissionDenied -Target $path
+        }
+        finally {
+            Remove-Item $path
+            Remove-AmpDataset test/unreadable -Confirm:$false
+        }
     }
 }
 
@@ -99,6 +120,7 @@ Describe 'Get-AmpTable' {
     It 'binds <Name>' -ForEach @(
         @{ Name = 'dataset and table'; Command = { Get-AmpTable demo/devnet blocks } }
         @{ Name = 'wildcards'; Command = { Get-AmpTable demo/* bl* } }
+        @{ Name = 'names from the pipeline'; Command = { 'demo/devnet' | Get-AmpTable -Table blocks } }
         @{ Name = 'datasets from the pipeline'; Command = { Get-AmpDataset demo/devnet | Get-AmpTable -Table blocks } }
         @{ Name = 'tables from the pipeline'; Command = { Get-AmpTable demo/devnet blocks | Get-AmpTable -Table blocks } }
     ) {
@@ -145,9 +167,7 @@ Describe 'Get-AmpFile' {
         $gone = @(Get-AmpFile demo/devnet logs)[0]
         Move-Item $gone.FullName "$($gone.FullName).away"
         try {
-            $record = Get-CommandError { Get-AmpFile demo/devnet logs -IncludeRowCount }
-            $record.FullyQualifiedErrorId | Should -BeLike 'AmpStorage*,*'
-            $record.Exception.Message | Should -BeLike "*$($gone.Name)*"
+            Assert-CommandError { Get-AmpFile demo/devnet logs -IncludeRowCount } -Id AmpStorageFileMissing -Category ObjectNotFound -Target $gone.FullName
         }
         finally {
             Move-Item "$($gone.FullName).away" $gone.FullName
@@ -166,6 +186,9 @@ Describe 'Remove-AmpDataset' {
         Get-AmpDataset demo/devnet | Should -Not -BeNullOrEmpty
         Get-AmpDataset demo/devnet | Remove-AmpDataset -Confirm:$false
         Get-AmpDataset demo/d* | Should -BeNullOrEmpty
+        $null = New-AmpDatasetManifest devnet -StartBlock 1 | Register-AmpDataset test/gone
+        'test/gone' | Remove-AmpDataset -Confirm:$false
+        Get-AmpDataset test/gone* | Should -BeNullOrEmpty
         Get-AmpFile demo/devnet | ForEach-Object { $_.FullName | Should -Exist }
         (New-AmpDatasetManifest devnet | Register-AmpDataset demo/devnet).ManifestHash | Should -Be $hash
         Test-AmpTable demo/devnet -Quiet | Should -BeTrue

@@ -50,7 +50,7 @@ Describe 'Get-AmpDeadLetter' {
 
     It 'looks like this' {
         $null = New-DeadLetter -Count 2
-        Assert-View (Get-AmpDeadLetter) JobId, Type, Reason, Attempts, Dead, Error
+        Assert-View (Get-AmpDeadLetter) JobId, Type, Attempts, Dead, Error
         @((Get-AmpDeadLetter | Out-String -Width 100) -split '\r?\n' | Where-Object { $_ -match 'bad…' }).Count | Should -Be 2
         (Get-AmpDeadLetter | Select-Object -First 1 | Format-List | Out-String) | Should -Match 'Payload\s+: .*{"n":\d}'
     }
@@ -124,6 +124,7 @@ Describe 'Clear-AmpDeadLetter' {
     It 'deletes those <Name>, and their jobs' -ForEach @(
         @{ Name = 'of job ids'; Command = { Clear-AmpDeadLetter $ids -Confirm:$false }; Count = 2 }
         @{ Name = 'from the pipeline'; Command = { Get-AmpDeadLetter dead.one | Clear-AmpDeadLetter -Confirm:$false }; Count = 2 }
+        @{ Name = 'from the pipeline by value'; Command = { $ids | Clear-AmpDeadLetter -Confirm:$false }; Count = 2 }
         @{ Name = 'of a type'; Command = { Clear-AmpDeadLetter -Type dead.o* -Confirm:$false }; Count = 2 }
         @{ Name = 'of a tenant'; Command = { Clear-AmpDeadLetter -TenantId $tenant -Confirm:$false }; Count = 1 }
         @{ Name = 'all'; Command = { Clear-AmpDeadLetter -All -Confirm:$false }; Count = 3 }
@@ -163,6 +164,16 @@ Describe 'Tab completion of dead letters' {
             $offered = @(Get-Completion $line)
             $offered.ListItemText | Should -Be "$dead"
             $offered.ToolTip | Should -BeLike 'dead.one: bad*'
+        }
+    }
+
+    It 'offers types and tenants' {
+        $null = New-DeadLetter dead.two -TenantId $tenant
+        foreach ($line in 'Get-AmpDeadLetter -Type ', 'Restart-AmpDeadLetter -Type ', 'Clear-AmpDeadLetter -Type ') {
+            (Get-Completion $line).ListItemText | Should -Contain dead.two
+        }
+        foreach ($line in 'Get-AmpDeadLetter -TenantId ', 'Restart-AmpDeadLetter -TenantId ', 'Clear-AmpDeadLetter -TenantId ') {
+            (Get-Completion $line).ListItemText | Should -Contain "$tenant"
         }
     }
 }

@@ -26,6 +26,7 @@ Describe 'Start-AmpJob' {
         @{ Name = 'a negative number'; Command = { Start-AmpJob demo/devnet -EndBlock -10 } }
         @{ Name = 'a pattern of workers'; Command = { Start-AmpJob demo/devnet 299 -Worker worker-* } }
         @{ Name = 'more workers than there are'; Command = { Start-AmpJob demo/devnet 299 -Workers 8 } }
+        @{ Name = 'several writers, and checks what they get'; Command = { Start-AmpJob demo/devnet 299 -MaxWriters 2 -Verify } }
     ) {
         (& $Command | Wait-AmpJob).Status | Should -Be Completed
     }
@@ -121,6 +122,7 @@ Describe 'Get-AmpJobProgress' {
     It 'gives one object a table' {
         $progress = Get-AmpJob 1 | Get-AmpJobProgress
         $progress.Table | Should -Be blocks, logs, transactions
+        (1 | Get-AmpJobProgress).Table | Should -Be blocks, logs, transactions
         $progress | ForEach-Object { $_.PercentComplete | Should -Be 100; $_.CurrentBlock | Should -Be 299 }
     }
 
@@ -227,6 +229,9 @@ Describe 'Stop-AmpJob' {
 
     It 'stops a job from the pipeline' {
         ($slow | Stop-AmpJob -PassThru | Wait-AmpJob -Timeout 00:00:20).Status | Should -Be Stopped
+        $again = Start-AmpJob demo/slow 299
+        $again.JobId | Stop-AmpJob | Should -BeNullOrEmpty
+        ($again.JobId | Wait-AmpJob -Timeout 00:00:20).Status | Should -Be Stopped
     }
 
     It 'refuses a job that has ended, and one that is not there' {
@@ -243,6 +248,7 @@ Describe 'Get-AmpJobEvent' {
         $events[-1].Status | Should -Be Completed
         ($events[0].Detail | ConvertFrom-Json).kind | Should -Be materialize-raw
         $events.EventId | Sort-Object | Should -Be $events.EventId
+        ($done.JobId | Get-AmpJobEvent).EventId | Should -Be $events.EventId
     }
 
     It 'says which job is not there' {
@@ -266,6 +272,7 @@ Describe 'Restart-AmpJob' {
         $job.Status | Should -Be Completed
         $job.Attempts | Should -Be ($before.Attempts + 1)
         $job.Descriptor | Should -Be $before.Descriptor
+        ($done.JobId | Restart-AmpJob -Worker worker-0* | Wait-AmpJob).Attempts | Should -Be ($before.Attempts + 2)
     }
 
     It 'refuses <Name>' -ForEach @(
@@ -292,7 +299,9 @@ Describe 'Remove-AmpJob' {
     It 'removes jobs that have ended, and keeps what they wrote' {
         $files = @(Get-AmpFile demo/devnet).Count
         Get-AmpJob -Dataset demo/devnet | Remove-AmpJob -WhatIf
-        Get-AmpJob -Dataset demo/devnet | Should -Not -BeNullOrEmpty
+        $ended = @(Get-AmpJob -Dataset demo/devnet)
+        $ended[0].JobId | Remove-AmpJob
+        (Get-AmpJob -Dataset demo/devnet).JobId | Should -Be ($ended | Select-Object -Skip 1).JobId
         Get-AmpJob -Dataset demo/devnet | Remove-AmpJob
         Get-AmpJob -Dataset demo/devnet | Should -BeNullOrEmpty
         @(Get-AmpFile demo/devnet).Count | Should -Be $files

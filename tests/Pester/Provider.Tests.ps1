@@ -10,7 +10,7 @@ AfterAll {
 Describe 'Register-AmpProvider' {
     It 'writes a file that Get-AmpProvider reads, secrets redacted' {
         $secret = ConvertTo-SecureString 's3cr3t' -AsPlainText
-        $provider = Register-AmpProvider full devnet 'https://me:pass@rpc.example/v2/key?token=abc' -AuthHeader X-Key -AuthToken $secret -ConcurrentRequestLimit 4 -RpcBatchSize 10 -RateLimitPerMinute 60 -FetchReceiptsPerTx
+        $provider = Register-AmpProvider full devnet -Kind evm-rpc 'https://me:pass@rpc.example/v2/key?token=abc' -AuthHeader X-Key -AuthToken $secret -ConcurrentRequestLimit 4 -RpcBatchSize 10 -RateLimitPerMinute 60 -FetchReceiptsPerTx
         $provider | Should -BeOfType Amp.AmpProvider
         $provider.Path | Should -Be (Join-Path $deployment.Path providers/full.toml)
         $text = Get-Content $provider.Path -Raw
@@ -35,15 +35,22 @@ Describe 'Register-AmpProvider' {
     }
 
     It 'refuses <Name>, and writes nothing' -ForEach @(
-        @{ Name = 'a name that is no file name'; Command = { Register-AmpProvider '../refused' devnet http://127.0.0.1:1 } }
-        @{ Name = 'an address that is none'; Command = { Register-AmpProvider refused devnet 'nonsense' } }
-        @{ Name = 'an address of another scheme'; Command = { Register-AmpProvider refused devnet 'ftp://node' } }
+        @{ Name = 'a name that is no file name'; Command = { Register-AmpProvider '../refused' devnet http://127.0.0.1:1 }; Id = 'AmpInvalidProviderName' }
+        @{ Name = 'an address that is none'; Command = { Register-AmpProvider refused devnet 'nonsense' }; Id = 'AmpInvalidProvider' }
+        @{ Name = 'an address of another scheme'; Command = { Register-AmpProvider refused devnet 'ftp://node' }; Id = 'AmpInvalidProvider' }
     ) {
-        $record = Get-CommandError $Command
-        $record.FullyQualifiedErrorId | Should -BeLike 'Amp*,Amp.PowerShell.Providers.RegisterAmpProviderCommand'
-        $record.CategoryInfo.Category | Should -Be InvalidArgument
-        $record.ErrorDetails.RecommendedAction | Should -Not -BeNullOrEmpty
+        Assert-CommandError $Command -Id $Id -Category InvalidArgument
         Get-AmpProvider *refused* | Should -BeNullOrEmpty
+    }
+
+    It 'says which file it cannot write' {
+        $path = (New-Item (Join-Path $deployment.Path providers/blocked.toml/content) -ItemType Directory -Force).Parent.FullName
+        try {
+            Assert-CommandError { Register-AmpProvider blocked devnet http://127.0.0.1:1 -Force } -Id AmpProviderNotWritable -Category PermissionDenied
+        }
+        finally {
+            Remove-Item $path -Recurse
+        }
     }
 
     It 'refuses numbers out of range' {
@@ -77,8 +84,20 @@ Describe 'Get-AmpProvider' {
         try {
             $found = Get-AmpProvider broken, dev -ErrorAction SilentlyContinue -ErrorVariable problem
             $found.Name | Should -Be dev
-            $problem[0].FullyQualifiedErrorId | Should -BeLike 'Amp*,*'
+            $problem[0].FullyQualifiedErrorId | Should -BeExactly 'AmpInvalidToml,Amp.PowerShell.Providers.GetAmpProviderCommand'
             $problem[0].Exception.Message | Should -BeLike '*broken.toml*'
+        }
+        finally {
+            Remove-Item $path
+        }
+    }
+
+    It 'says which file it cannot read' -Skip:(-not $IsLinux) {
+        # What is there may be read by nobody, root included.
+        $path = Join-Path $deployment.Path providers/unreadable.toml
+        $null = New-Item $path -ItemType SymbolicLink -Target /proc/self/mem
+        try {
+            Assert-CommandError { Get-AmpProvider unreadable } -Id AmpProvidersUnreadable -Category PermissionDenied
         }
         finally {
             Remove-Item $path
@@ -99,6 +118,7 @@ Describe 'Test-AmpProvider' {
         $test.Head | Should -Be 4
         $test.SupportsBlockReceipts | Should -BeTrue
         (Get-AmpProvider dev | Test-AmpProvider).Success | Should -BeTrue
+        ('dev' | Test-AmpProvider).Success | Should -BeTrue
     }
 
     It 'says why a provider is not usable: <Name>' -ForEach @(
@@ -156,7 +176,7 @@ Describe 'Start-AmpDevChain, Stop-AmpDevChain' {
         $chain.ChainId | Should -Be 1
         $null = $chain | Register-AmpProvider growing mainnet -Force
         Wait-Until { (Test-AmpProvider growing).Head -gt 2 }
-        Stop-AmpDevChain $chain.Url
+        $chain.Url | Stop-AmpDevChain
         $port = ([uri]$chain.Url).Port
         (Start-AmpDevChain -BlockCount 1 -Port $port).Url | Should -Be $chain.Url
         Assert-CommandError { Start-AmpDevChain -BlockCount 1 -Port $port } -Id AmpDevChainPortUnavailable -Category ResourceExists
@@ -199,6 +219,9 @@ Describe 'Remove-AmpProvider' {
         $provider | Remove-AmpProvider -WhatIf
         $provider.Path | Should -Exist
         $provider | Remove-AmpProvider
+        $provider.Path | Should -Not -Exist
+        $null = Register-AmpProvider gone devnet http://127.0.0.1:1
+        'gone' | Remove-AmpProvider
         $provider.Path | Should -Not -Exist
         Assert-CommandError { Remove-AmpProvider gone } -Id AmpProviderNotFound -Category ObjectNotFound -Target gone
     }

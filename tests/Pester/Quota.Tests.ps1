@@ -38,12 +38,12 @@ Describe 'Set-AmpQuota' {
     }
 
     It 'refuses what exceeds <Name>' -ForEach @(
-        @{ Name = 'the daily limit'; Limit = @{ DailyLimit = 2 }; Command = { 1..3 | ForEach-Object { @{ n = $_ } } | Submit-AmpBackgroundJob quota.job -TenantId $mine -Delay 01:00:00 } }
-        @{ Name = 'the limit of those that wait'; Limit = @{ QueuedLimit = 2 }; Command = { 1..3 | ForEach-Object { @{ n = $_ } } | Submit-AmpBackgroundJob quota.job -TenantId $mine -Delay 01:00:00 } }
-        @{ Name = 'the limit of payloads'; Limit = @{ PayloadLimit = 20 }; Command = { Submit-AmpBackgroundJob quota.job @{ text = 'x' * 30 } -TenantId $mine } }
+        @{ Name = 'the daily limit'; Limit = { Set-AmpQuota $mine -DailyLimit 2 }; Command = { 1..3 | ForEach-Object { @{ n = $_ } } | Submit-AmpBackgroundJob quota.job -TenantId $mine -Delay 01:00:00 } }
+        @{ Name = 'the limit of those that wait'; Limit = { Set-AmpQuota $mine -QueuedLimit 2 }; Command = { 1..3 | ForEach-Object { @{ n = $_ } } | Submit-AmpBackgroundJob quota.job -TenantId $mine -Delay 01:00:00 } }
+        @{ Name = 'the limit of payloads'; Limit = { Set-AmpQuota $mine -PayloadLimit 20 }; Command = { Submit-AmpBackgroundJob quota.job @{ text = 'x' * 30 } -TenantId $mine } }
     ) {
         $mine = [guid]::NewGuid()
-        $null = Set-AmpQuota $mine @Limit
+        $null = & $Limit
         Assert-CommandError $Command -Id AmpQuotaExceeded -Category LimitsExceeded -Target $mine
         Get-AmpBackgroundJob -TenantId $mine | Should -BeNullOrEmpty
         (Get-AmpQuota $mine).UsedToday | Should -Be 0
@@ -90,6 +90,7 @@ Describe 'Reset-AmpQuota' {
         Reset-AmpQuota $mine -WhatIf | Should -BeNullOrEmpty
         (Get-AmpQuota $mine).UsedToday | Should -Be 1
         (Get-AmpQuota $mine | Reset-AmpQuota).UsedToday | Should -Be 0
+        ($mine | Reset-AmpQuota).UsedToday | Should -Be 0
         (Submit-AmpBackgroundJob quota.job -TenantId $mine).TenantId | Should -Be $mine
     }
 
@@ -110,6 +111,8 @@ Describe 'Suspend-AmpTenant, Resume-AmpTenant' {
         Resume-AmpTenant $mine -WhatIf | Should -BeNullOrEmpty
         (Get-AmpQuota $mine).Status | Should -Be suspended
         ($mine | Resume-AmpTenant).Status | Should -Be active
+        ($mine | Suspend-AmpTenant).Status | Should -Be suspended
+        (Get-AmpQuota $mine | Resume-AmpTenant).Status | Should -Be active
         ($job | Wait-AmpBackgroundJob -Timeout 00:00:20).Status | Should -Be Completed
     }
 

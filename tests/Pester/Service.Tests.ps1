@@ -50,12 +50,45 @@ Describe 'Register-AmpWorkerService' -Skip:(-not $IsLinux) {
         "$output" | Should -BeLike '*Start worker*worker-01*'
     }
 
+    It 'takes the worker and its file from an object of the pipeline' {
+        $service = [pscustomobject]@{ NodeId = 'worker-04'; ConfigPath = $config } | Register-AmpWorkerService -Scope User
+        'worker-04' | Unregister-AmpWorkerService -Scope User
+        $service.Path | Should -Not -Exist
+    }
+
+    It 'says so when there is no service manager to start it' {
+        $path = $env:PATH
+        $env:PATH = $folder
+        try {
+            Assert-CommandError { Register-AmpWorkerService worker-05 $config -Scope User -Start } -Id AmpServiceManagerFailed -Category ConnectionError -Target amp-worker-worker-05.service
+        }
+        finally {
+            $env:PATH = $path
+        }
+    }
+
+    It 'says where it cannot write' {
+        $env:XDG_CONFIG_HOME = $config
+        try {
+            Assert-CommandError { Register-AmpWorkerService worker-06 $config -Scope User } -Id AmpServiceNotWritable -Category PermissionDenied
+        }
+        finally {
+            $env:XDG_CONFIG_HOME = $folder
+        }
+    }
+
     It 'refuses <Name>' -ForEach @(
         @{ Name = 'a service that there is'; Command = { Register-AmpWorkerService worker-01 $config -Scope User }; Id = 'AmpServiceExists'; Category = 'ResourceExists' }
         @{ Name = 'a bad name'; Command = { Register-AmpWorkerService '1 worker' $config -Scope User }; Id = 'AmpInvalidNodeId'; Category = 'InvalidArgument' }
         @{ Name = 'a configuration that is not there'; Command = { Register-AmpWorkerService worker-02 nowhere.toml -Scope User }; Id = 'AmpConfigurationNotFound'; Category = 'ObjectNotFound' }
     ) {
         Assert-CommandError $Command -Id $Id -Category $Category
+    }
+}
+
+Describe 'Register-AmpWorkerService where there are no services of users' -Skip:$IsLinux {
+    It 'says so' {
+        Assert-CommandError { Register-AmpWorkerService worker-01 $config -Scope User } -Id AmpServicesNotSupported -Category InvalidOperation -Target worker-01
     }
 }
 

@@ -189,8 +189,10 @@ Describe 'Show-AmpProgress' {
         }
 
         It 'shows only <Name>' -ForEach @(
-            @{ Name = 'some datasets'; Command = 'Show-AmpProgress -Dataset demo/s* -RefreshInterval 00:00:00.25' }
-            @{ Name = 'jobs from the pipeline'; Command = 'Get-AmpJob -Dataset demo/slow | Show-AmpProgress' }
+            @{ Name = 'some datasets'; Command = { Show-AmpProgress -Dataset demo/s* -RefreshInterval 00:00:00.25 } }
+            @{ Name = 'a job'; Command = { Show-AmpProgress 2 } }
+            @{ Name = 'a number from the pipeline'; Command = { 2 | Show-AmpProgress } }
+            @{ Name = 'jobs from the pipeline'; Command = { Get-AmpJob -Dataset demo/slow | Show-AmpProgress } }
         ) {
             Show-Progress $terminal $Command
             (Get-Screen $terminal) -match 'demo/devnet' | Should -BeNullOrEmpty
@@ -255,17 +257,15 @@ Describe 'Show-AmpProgress' {
 
     It 'says so when the database does not answer, and leaves all the same' -Skip:$noTerminal {
         $terminal = Start-Terminal
-        $server = @(Get-ServerProcess $deployment.Path)
         try {
             Show-Progress $terminal
-            $server += Get-Process | Where-Object { $_.Parent.Id -in $server.Id }
-            sh -c "kill -STOP $($server.Id)"
-            Wait-Screen $terminal { (Get-Screen $terminal) -match 'What you see is .* old: no answer yet' }
-            Send-Key $terminal q
-            Assert-Left $terminal
+            Invoke-Frozen $deployment.Path {
+                Wait-Screen $terminal { (Get-Screen $terminal) -match 'What you see is .* old: no answer yet' }
+                Send-Key $terminal q
+                Assert-Left $terminal
+            }
         }
         finally {
-            sh -c "kill -CONT $($server.Id)"
             Stop-Terminal $terminal
         }
     }

@@ -88,6 +88,7 @@ Describe 'Get-AmpSyncEvent' {
 
     It 'takes the broker from the pipeline' {
         @($deployment.Broker | Get-AmpSyncEvent -First 1).Count | Should -Be 1
+        @([pscustomobject]@{ BootstrapServers = $deployment.Broker.BootstrapServers } | Get-AmpSyncEvent -First 1).Count | Should -Be 1
     }
 
     It 'follows, ends with Select-Object -First and leaves no thread behind' {
@@ -220,6 +221,23 @@ Describe 'Register-AmpSyncEventAction' {
         Remove-Job $job -Force
     }
 
+    It 'runs for the events of <Name> only' -ForEach @(
+        @{ Name = 'a dataset, a table and a worker'; Register = { Register-AmpSyncEventAction sync.completed -Dataset demo/chosen -Table lo* -WorkerId worker-* -Action { "$($_.Dataset) $($_.Table)" } }; Expected = , 'demo/chosen logs' }
+        @{ Name = 'another worker'; Register = { Register-AmpSyncEventAction -WorkerId other -Action { 'never' } }; Expected = @() }
+        @{ Name = 'a job from before'; Register = { Register-AmpSyncEventAction -JobId $done.JobId -Action { 'never' } }; Expected = @() }
+        @{ Name = 'jobs from the pipeline'; Register = { $done | Register-AmpSyncEventAction -Action { 'never' } }; Expected = @() }
+        @{ Name = 'datasets from the pipeline'; Register = { Get-AmpDataset demo/chosen | Register-AmpSyncEventAction sync.completed -Table logs -Action { "$($_.Dataset) $($_.Table)" } }; Expected = , 'demo/chosen logs' }
+        @{ Name = 'a broker from the pipeline'; Register = { [pscustomobject]@{ BootstrapServers = $deployment.Broker.BootstrapServers } | Register-AmpSyncEventAction sync.completed -Table logs -Action { "$($_.Dataset) $($_.Table)" } }; Expected = , 'demo/chosen logs' }
+    ) {
+        $null = New-AmpDatasetManifest devnet -StartBlock (10 + $script:chosen++) | Register-AmpDataset demo/chosen
+        $marker = Register-AmpSyncEventAction sync.completed -Dataset demo/chosen -Action { $_.Table }
+        $job = & $Register
+        $null = Start-AmpJob demo/chosen 49 | Wait-AmpJob
+        Wait-Until { $marker.Output.Count -eq 3 -and $job.Output.Count -ge $Expected.Count }
+        @($job.Output | ForEach-Object { "$_" }) | Should -Be $Expected
+        $job, $marker | Remove-Job -Force
+    }
+
     It 'stops a script block that runs, and leaves nothing behind' {
         $job = Register-AmpSyncEventAction sync.started -Action { 'began'; Start-Sleep 600 }
         $null = New-AmpDatasetManifest devnet -StartBlock 4 | Register-AmpDataset demo/slept
@@ -245,7 +263,15 @@ Describe 'Start-AmpDevBroker, Stop-AmpDevBroker' {
         $broker.Topics | Should -Be one, two
         Get-AmpSyncEvent -BootstrapServers $broker.BootstrapServers -Topic two | Should -BeNullOrEmpty
         $broker | Stop-AmpDevBroker
+        $other = Start-AmpDevBroker
+        $other.BootstrapServers | Stop-AmpDevBroker
+        Get-CommandError { Stop-AmpDevBroker $other.BootstrapServers } | Should -Not -BeNullOrEmpty
         Assert-CommandError { Stop-AmpDevBroker $broker.BootstrapServers } -Id AmpDevBrokerNotInSession -Category ObjectNotFound -Target $broker.BootstrapServers
+    }
+
+    It 'refuses what is no name of a topic, and a topic twice' {
+        Assert-CommandError { Start-AmpDevBroker 'no topic' } -Id AmpDevBrokerTopicInvalid -Category InvalidArgument -Target 'no topic'
+        Assert-CommandError { Start-AmpDevBroker one, two, one } -Id AmpDevBrokerTopicInvalid -Category InvalidArgument -Target one
     }
 
     It 'starts and stops nothing with -WhatIf' {

@@ -26,6 +26,7 @@ Describe 'Test-AmpTable' {
     It 'binds <Name>' -ForEach @(
         @{ Name = 'dataset and table'; Command = { Test-AmpTable demo/devnet blocks } }
         @{ Name = 'wildcards'; Command = { Test-AmpTable demo/* bl* } }
+        @{ Name = 'names from the pipeline'; Command = { 'demo/devnet' | Test-AmpTable -Table blocks } }
         @{ Name = 'tables from the pipeline'; Command = { Get-AmpTable demo/devnet blocks | Test-AmpTable } }
         @{ Name = 'its own output'; Command = { Test-AmpTable demo/devnet blocks | Test-AmpTable } }
     ) {
@@ -129,7 +130,8 @@ Describe 'Repair-AmpTable' {
         finally {
             $null = $job | Stop-AmpJob -PassThru | Wait-AmpJob
         }
-        $null = Repair-AmpTable demo/devnet | Wait-AmpJob
+        Assert-CommandError { 'demo/devnet' | Repair-AmpTable -Worker nobody } -Id AmpWorkerNotFound -Category ObjectNotFound -Target nobody
+        $null = 'demo/devnet' | Repair-AmpTable -Worker worker-0* | Wait-AmpJob
         Test-AmpTable -Quiet | Should -BeTrue
     }
 
@@ -168,6 +170,19 @@ Describe 'Restore-AmpTable' {
 
     It 'draws a bar for each table' {
         Invoke-WithBars 'Restore-AmpTable demo/devnet' -Bars 3 | Should -HaveCount 3
+    }
+
+    It 'takes another folder only with -Force' {
+        $folder = Split-Path (Get-AmpTable demo/devnet logs | Get-AmpFile)[0].FullName
+        $other = Join-Path (Split-Path $folder) ([guid]::CreateVersion7())
+        Copy-Item $folder $other -Recurse
+        $path = [IO.Path]::GetRelativePath($dataDir, $other)
+        Assert-CommandError { Restore-AmpTable demo/devnet logs -Path $path } -Id AmpTableAlreadyRegistered -Category ResourceExists
+        $table = 'demo/devnet' | Restore-AmpTable -Table logs -Path $path -Force
+        $table.CurrentBlock | Should -Be $deployment.LastBlock
+        Split-Path (Get-AmpFile demo/devnet logs)[0].FullName | Should -Be $other
+        $folder | Should -Exist
+        Test-AmpTable -Quiet | Should -BeTrue
     }
 
     It 'says which table the dataset does not have' {

@@ -22,6 +22,14 @@ Describe 'Start-AmpWorker' {
         }
     }
 
+    It 'takes its name from an object of the pipeline' {
+        $null = Start-AmpWorker again
+        Stop-AmpWorker again
+        (Get-AmpWorker again | Start-AmpWorker).NodeId | Should -Be again
+        'again' | Stop-AmpWorker
+        Assert-CommandError { Stop-AmpWorker again } -Id AmpWorkerNotInSession -Category ObjectNotFound -Target again
+    }
+
     It 'takes its name from AMP_NODE_ID' {
         $env:AMP_NODE_ID = 'from-environment'
         try { (Start-AmpWorker).NodeId | Should -Be from-environment } finally { Remove-Item env:AMP_NODE_ID; Stop-AmpWorker from-environment }
@@ -79,10 +87,45 @@ Describe 'Start-AmpWorker' {
         (Get-AmpConnection).ConfigPath | Should -Be $deployment.ConfigPath
     }
 
+    It 'refuses a solo folder that cannot be made' {
+        Set-Content (Join-Path $deployment.Path file) 'not a folder'
+        $path = Join-Path $deployment.Path file/solo
+        Assert-CommandError { Start-AmpWorker worker-04 -Solo -AmpDir $path } -Id AmpSoloFolderNotWritable -Category PermissionDenied -Target $path
+    }
+
+    It 'refuses solo mode where there is no PostgreSQL' {
+        $before = $env:AMP_POSTGRES_BIN
+        $env:AMP_POSTGRES_BIN = $deployment.Path
+        try {
+            Assert-CommandErrorId { Start-AmpWorker worker-04 -Solo -AmpDir (Join-Path $deployment.Path none) } AmpPostgresBinariesNotFound
+        }
+        finally {
+            $env:AMP_POSTGRES_BIN = $before
+        }
+        (Get-AmpConnection).ConfigPath | Should -Be $deployment.ConfigPath
+    }
+
     It 'makes nothing with -WhatIf' {
         $path = Join-Path $deployment.Path whatif
         Start-AmpWorker worker-04 -Solo -AmpDir $path -WhatIf | Should -BeNullOrEmpty
         $path | Should -Not -Exist
+    }
+
+    It 'warns at once that the address of the Admin API is taken, and does without' {
+        $listener = [Net.Sockets.TcpListener]::new([Net.IPAddress]::Loopback, 0)
+        $listener.Start()
+        try {
+            $path = (New-Item (Join-Path $deployment.Path taken) -ItemType Directory).FullName
+            $null = New-AmpConfiguration (Join-Path $path config.toml) -Setting @{ admin_api_addr = "$($listener.LocalEndpoint)" }
+            (Start-AmpWorker taken -Solo -AmpDir $path -WarningVariable warned -WarningAction SilentlyContinue).IsActive | Should -BeTrue
+            $warned | Should -HaveCount 1
+            "$warned" | Should -BeLike "*'taken'*$($listener.LocalEndpoint)*Stop what listens there*admin_api_addr*"
+            Get-CommandError { Stop-AmpWorker taken } | Should -BeNullOrEmpty
+        }
+        finally {
+            $listener.Stop()
+            $null = Connect-Amp $deployment.ConfigPath
+        }
     }
 
     It 'serves a second worker of the same solo folder after the first has stopped' {

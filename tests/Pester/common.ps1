@@ -87,6 +87,22 @@ function Get-ServerProcess {
     Get-Process -Name postgres -ErrorAction Ignore | Where-Object { $_.CommandLine -like "*$Path*" }
 }
 
+# Runs something while the private PostgreSQL server of a folder answers nobody: all its processes are frozen.
+function Invoke-Frozen {
+    param([Parameter(Mandatory)][string] $Path, [Parameter(Mandatory)][scriptblock] $ScriptBlock)
+
+    $server = @(Get-ServerProcess $Path)
+    $server += Get-Process | Where-Object { $_.Parent.Id -in $server.Id }
+    $processes = $server.Id | Sort-Object -Unique
+    sh -c "kill -STOP $processes"
+    try {
+        & $ScriptBlock
+    }
+    finally {
+        sh -c "kill -CONT $processes"
+    }
+}
+
 # The first error of a command, whether it ended the pipeline or not.
 function Get-CommandError {
     param([Parameter(Mandatory)][scriptblock] $Command)
@@ -184,11 +200,11 @@ function Start-ChildShell {
         [Convert]::ToBase64String([Text.Encoding]::Unicode.GetBytes("`$ProgressPreference = 'SilentlyContinue'; Import-Module '$ModulePath'; $Command")))
 }
 
-# Runs a command in a PowerShell of its own and gives what it writes.
+# Runs a command in a PowerShell of its own and gives what it writes, but no warnings: another process may have the address of an Admin API.
 function Invoke-ChildShell {
     param([Parameter(Mandatory)][string] $Command)
 
-    $encoded = [Convert]::ToBase64String([Text.Encoding]::Unicode.GetBytes("`$ProgressPreference = 'SilentlyContinue'; `$PSStyle.OutputRendering = 'PlainText'; $Command"))
+    $encoded = [Convert]::ToBase64String([Text.Encoding]::Unicode.GetBytes("`$ProgressPreference = `$WarningPreference = 'SilentlyContinue'; `$PSStyle.OutputRendering = 'PlainText'; $Command"))
     & (Get-Process -Id $PID).Path -NoProfile -NonInteractive -OutputFormat Text -EncodedCommand $encoded
 }
 

@@ -39,7 +39,7 @@ public static class _Format
     public static string Rfc3339(DateTimeOffset? time) =>
         time?.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture) ?? "";
 
-    /// <summary>An age such as <c>0.8s</c>, <c>42s</c>, <c>3m 5s</c>, <c>2h 10m</c> or <c>5d 3h</c>.</summary>
+    /// <summary>An age such as <c>0.8s</c>, <c>42s</c>, <c>3m 5s</c>, <c>2h 10m</c>, <c>5d 3h</c> or <c>365d</c>.</summary>
     /// <param name="age">The age; null gives an empty cell.</param>
     public static string Age(TimeSpan? age) => age switch
     {
@@ -48,7 +48,8 @@ public static class _Format
         { TotalMinutes: < 1 } => $"{age.Value.Seconds}s",
         { TotalHours: < 1 } => $"{age.Value.Minutes}m {age.Value.Seconds}s",
         { TotalDays: < 1 } => $"{age.Value.Hours}h {age.Value.Minutes}m",
-        _ => $"{age.Value.Days}d {age.Value.Hours}h",
+        { TotalDays: < 100 } => $"{age.Value.Days}d {age.Value.Hours}h",
+        _ => $"{age.Value.Days}d",
     };
 
     /// <summary>How long an answer took, such as <c>0.4 ms</c> or <c>1250 ms</c>.</summary>
@@ -64,6 +65,14 @@ public static class _Format
     /// <summary>The beginning and the end of bytes as hex digits, such as <c>0x1234…abcd</c>.</summary>
     /// <param name="hex">The digits with <c>0x</c>; null gives an empty cell.</param>
     public static string ShortHex(string? hex) => hex is { Length: > 14 } ? $"{hex[..6]}…{hex[^4..]}" : hex ?? "";
+
+    /// <summary>The beginning and the end of an id, such as <c>01a21e48…0b35</c>.</summary>
+    /// <param name="id">The id.</param>
+    public static string ShortId(Guid id)
+    {
+        var text = id.ToString();
+        return $"{text[..8]}…{text[^4..]}";
+    }
 
     /// <summary>The kinds of problems of a table with their numbers, such as <c>2 FileMissing, 1 Gap</c>.</summary>
     /// <param name="test">The table's test.</param>

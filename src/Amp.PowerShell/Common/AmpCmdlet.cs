@@ -8,11 +8,14 @@ namespace Amp.PowerShell.Common;
 /// <summary>
 /// What every cmdlet shares: asynchronous work runs on the thread pool and sends what it has to say through one
 /// bounded channel, which is drained on the pipeline thread. Order is kept, a slow pipeline slows the work, and the
-/// work is always cancelled and awaited before the cmdlet returns, also after <c>Select-Object -First</c>, which calls
-/// neither StopProcessing nor EndProcessing.
+/// work is always cancelled and awaited before the cmdlet returns, for <see cref="Patience"/> at most, also after
+/// <c>Select-Object -First</c>, which calls neither StopProcessing nor EndProcessing.
 /// </summary>
 public abstract class AmpCmdlet : PSCmdlet, IDisposable
 {
+    /// <summary>A database that does not answer holds up its driver, but not the prompt; the work keeps what it holds until it ends.</summary>
+    private protected static readonly TimeSpan DatabasePatience = TimeSpan.FromMilliseconds(500);
+
     private const int ChannelCapacity = 512;
 
     private readonly CancellationTokenSource _stop = new();
@@ -20,6 +23,9 @@ public abstract class AmpCmdlet : PSCmdlet, IDisposable
 
     /// <summary>The runspace that the cmdlet runs in; what the cmdlet starts belongs to it.</summary>
     private protected Guid RunspaceId { get; } = Runspace.DefaultRunspace?.InstanceId ?? Guid.Empty;
+
+    /// <summary>How long the cmdlet waits for work that it has cancelled; without end unless a database may hold it up.</summary>
+    private protected virtual TimeSpan Patience => Timeout.InfiniteTimeSpan;
 
     /// <summary>The manifest of this module.</summary>
     private protected static string ModulePath { get; } =
@@ -47,7 +53,7 @@ public abstract class AmpCmdlet : PSCmdlet, IDisposable
     }
 
     /// <inheritdoc/>
-    protected override void StopProcessing() => _stop.Cancel();
+    protected override void StopProcessing() => _ = _stop.CancelAsync();    // Who is told may take long: a database's driver calls its server.
 
     /// <summary>
     /// Runs asynchronous work and writes what it sends. An <see cref="AmpException"/> that ends the work becomes a
@@ -100,7 +106,7 @@ public abstract class AmpCmdlet : PSCmdlet, IDisposable
         Justification = "the one place where the pipeline thread waits; the work never needs that thread")]
     private void Pump(Func<PipelineWriter, CancellationToken, Task> work)
     {
-        using var cancellation = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
+        var cancellation = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
         var token = cancellation.Token;
         var channel = Channel.CreateBounded<PipelineItem>(
             new BoundedChannelOptions(ChannelCapacity) { SingleReader = true });
@@ -123,7 +129,7 @@ public abstract class AmpCmdlet : PSCmdlet, IDisposable
         // Pipeline thread: emit.
         try
         {
-            while (channel.Reader.WaitToReadAsync(token).AsTask().GetAwaiter().GetResult())
+            while (channel.Reader.WaitToReadAsync(_stop.Token).AsTask().GetAwaiter().GetResult())
             {
                 while (channel.Reader.TryRead(out var item))
                 {
@@ -140,9 +146,10 @@ public abstract class AmpCmdlet : PSCmdlet, IDisposable
         }
         finally
         {
-            cancellation.Cancel();
-            running.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default)
-                .GetAwaiter().GetResult();
+            _ = cancellation.CancelAsync();
+            var ended = running.ContinueWith(static done => done.Exception, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+            _ = ended.ContinueWith(_ => cancellation.Dispose(), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+            ended.Wait(Patience);
 
             // Also after Select-Object -First, which ends the pipeline but leaves its bars standing.
             foreach (var bar in _bars.End())
@@ -161,6 +168,9 @@ public abstract class AmpCmdlet : PSCmdlet, IDisposable
                 break;
             case PipelineItemKind.Error:
                 WriteError((ErrorRecord)item.Value);
+                break;
+            case PipelineItemKind.Warning:
+                WriteWarning((string)item.Value);
                 break;
             case PipelineItemKind.Verbose:
                 WriteVerbose((string)item.Value);

@@ -7,6 +7,7 @@ internal enum PipelineItemKind
 {
     Output,
     Error,
+    Warning,
     Verbose,
     Progress,
 }
@@ -27,6 +28,8 @@ internal sealed class PipelineWriter(ChannelWriter<PipelineItem> channel, Progre
     }
 
     public ValueTask ErrorAsync(AmpException exception) => WriteAsync(PipelineItemKind.Error, AmpErrors.From(exception));
+
+    public ValueTask WarningAsync(string message) => WriteAsync(PipelineItemKind.Warning, message);
 
     public ValueTask VerboseAsync(string message) => WriteAsync(PipelineItemKind.Verbose, message);
 

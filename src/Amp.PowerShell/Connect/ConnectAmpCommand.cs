@@ -36,6 +36,8 @@ public sealed class ConnectAmpCommand : AmpCmdlet
     [Parameter(ParameterSetName = ByUri)]
     public SecureString? Token { get; set; }
 
+    private protected override TimeSpan Patience => DatabasePatience;
+
     /// <inheritdoc/>
     protected override void ProcessRecord()
     {

@@ -5,7 +5,7 @@ using Amp.PowerShell.Common;
 namespace Amp.PowerShell.Datasets;
 
 /// <summary>Stores a manifest and makes it a version of a dataset.</summary>
-[Cmdlet(VerbsLifecycle.Register, "AmpDataset", SupportsShouldProcess = true, DefaultParameterSetName = ByText)]
+[Cmdlet(VerbsLifecycle.Register, "AmpDataset", SupportsShouldProcess = true)]
 [OutputType(typeof(AmpDataset))]
 public sealed class RegisterAmpDatasetCommand : AmpDeploymentCmdlet
 {

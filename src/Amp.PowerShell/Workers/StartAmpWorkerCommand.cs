@@ -66,6 +66,11 @@ public sealed class StartAmpWorkerCommand : ServiceCmdlet
             try
             {
                 await AmpSession.SetAsync(deployment, RunspaceId, cancellationToken);
+                if (controller?.AdminApiError is { } error)
+                {
+                    await pipeline.WarningAsync($"Worker '{nodeId}' runs without an Admin API of its own. {error.Message} {error.RecommendedAction}");
+                }
+
                 await pipeline.OutputAsync(await worker.DescribeAsync(cancellationToken));
                 stays = !Wait;
                 if (Wait)

@@ -167,14 +167,19 @@ public sealed class DevBroker : IAsyncDisposable
                     + $"digits, '.', '_' and '-', and a topic 1 to {MaxPartitions} partitions.")
                 {
                     Target = topic.Name,
+                    RecommendedAction = "Give a name such as amp.worker.events.",
                 };
             }
         }
 
-        if (options.Topics.DistinctBy(t => t.Name).Count() != options.Topics.Count)
+        if (options.Topics.GroupBy(topic => topic.Name).FirstOrDefault(same => same.Count() > 1) is { } twice)
         {
             throw new AmpException(
-                "DevBrokerTopicInvalid", AmpErrorKind.InvalidInput, "A topic of the development broker is named twice.");
+                "DevBrokerTopicInvalid", AmpErrorKind.InvalidInput, $"The topic '{twice.Key}' of the development broker is named twice.")
+            {
+                Target = twice.Key,
+                RecommendedAction = "Name each topic once.",
+            };
         }
     }
 }

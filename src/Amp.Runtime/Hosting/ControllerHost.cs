@@ -11,12 +11,16 @@ public sealed class ControllerHost : IAsyncDisposable
     private readonly ControllerService _controller;
     private readonly AdminApiServer? _api;
 
-    private ControllerHost(AmpDeployment deployment, ControllerService controller, AdminApiServer? api)
+    private ControllerHost(AmpDeployment deployment, ControllerService controller, AdminApiServer? api, AmpException? apiError)
     {
         _deployment = deployment;
         _controller = controller;
         _api = api;
+        AdminApiError = apiError;
     }
+
+    /// <summary>Why there is no Admin API, in solo mode; null where there is one.</summary>
+    public AmpException? AdminApiError { get; }
 
     /// <summary>Starts a controller; it leads, or waits for the lead, and its Admin API answers, when the task ends.</summary>
     /// <param name="deployment">Where it works; must outlive the controller.</param>
@@ -28,7 +32,7 @@ public sealed class ControllerHost : IAsyncDisposable
 
     /// <summary>
     /// Starts the controller of solo mode, beside a worker. Where its address is taken, by the solo mode of another folder for
-    /// instance, it does without an Admin API.
+    /// instance, it does without an Admin API: see <see cref="AdminApiError"/>.
     /// </summary>
     /// <inheritdoc cref="StartAsync(AmpDeployment, ILoggerFactory, CancellationToken)"/>
     public static Task<ControllerHost> StartSoloAsync(AmpDeployment deployment, ILoggerFactory loggers, CancellationToken cancellationToken) =>
@@ -37,12 +41,12 @@ public sealed class ControllerHost : IAsyncDisposable
     private static async Task<ControllerHost> StartAsync(
         AmpDeployment deployment, ILoggerFactory loggers, bool isSolo, CancellationToken cancellationToken)
     {
-        var api = StartApi(deployment, isSolo, loggers.CreateLogger<AdminApiServer>());
+        var (api, apiError) = StartApi(deployment, isSolo, loggers.CreateLogger<AdminApiServer>());
         var settings = deployment.Configuration.Controller;
         var controller = new ControllerService(
             deployment.Database, new ControllerOptions { FailoverAfter = settings.FailoverAfter, MaxRetryDelay = settings.MaxRetryDelay },
             loggers.CreateLogger<ControllerService>());
-        var host = new ControllerHost(deployment, controller, api);
+        var host = new ControllerHost(deployment, controller, api, apiError);
         try
         {
             await controller.StartAsync(cancellationToken);
@@ -92,16 +96,16 @@ public sealed class ControllerHost : IAsyncDisposable
         await _controller.DisposeAsync();
     }
 
-    private static AdminApiServer? StartApi(AmpDeployment deployment, bool isSolo, ILogger logger)
+    private static (AdminApiServer? Api, AmpException? Error) StartApi(AmpDeployment deployment, bool isSolo, ILogger logger)
     {
         try
         {
-            return AdminApiServer.Start(deployment, logger);
+            return (AdminApiServer.Start(deployment, logger), null);
         }
         catch (AmpException e) when (isSolo && e.ErrorCode == "AdminApiAddressUnavailable")
         {
             AdminApi.Log.DoesWithout(logger, e.Message);
-            return null;
+            return (null, e);
         }
     }
 }

@@ -114,6 +114,17 @@ public sealed class ControllerServiceTests(PostgresFixture postgres)
     }
 
     [ToolFact("postgres")]
+    public async Task Start_ASecondTime_IsRefused_AndTheControllerGoesOn()
+    {
+        await using var test = await CreateAsync("a");
+        await using var controller = await StartAsync(test);
+
+        var e = await Assert.ThrowsAsync<AmpException>(() => controller.StartAsync());
+
+        Assert.Equal(("ControllerAlreadyStarted", ControllerState.Leading), (e.ErrorCode, controller.State));
+    }
+
+    [ToolFact("postgres")]
     public async Task Leader_WhoseConnectionIsCut_StandsAgain()
     {
         await using var test = await CreateAsync("a");

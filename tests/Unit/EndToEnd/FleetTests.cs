@@ -10,10 +10,20 @@ namespace Amp.EndToEnd;
 
 /// <summary>Workers and controllers in processes of their own that are frozen, killed and cut off from their database.</summary>
 [Collection(EndToEndCollection.Name)]
-public sealed class FleetTests(PostgresFixture postgres)
+public sealed class FleetTests(PostgresFixture postgres) : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
     private static readonly string[] Nodes = ["worker-1", "worker-2", "worker-3"];
+
+    private readonly string _folder = Path.Combine(Path.GetTempPath(), $"amp-fleet-{Guid.NewGuid():N}");
+
+    public void Dispose()
+    {
+        if (Directory.Exists(_folder))
+        {
+            Directory.Delete(_folder, recursive: true);
+        }
+    }
 
     [ToolFact("postgres", "duckdb")]
     public async Task FrozenWorker_LosesItsJob_CommitsNothingMore_AndStaysOfUse()
@@ -50,7 +60,7 @@ public sealed class FleetTests(PostgresFixture postgres)
         var seed = int.Parse(Environment.GetEnvironmentVariable("AMP_CHAOS_SEED") ?? "1", CultureInfo.InvariantCulture);
         string[] datasets = [.. Enumerable.Range(0, 6).Select(i => $"fleet/chaos{i}")];
         await using var server = await ManagedPostgres.StartAsync(
-            Path.Combine(Path.GetTempPath(), $"amp-fleet-{Guid.NewGuid():N}"), NullLoggerFactory.Instance, new Dictionary<string, string> { ["fsync"] = "off" }, CancellationToken.None);
+            _folder, NullLoggerFactory.Instance, new Dictionary<string, string> { ["fsync"] = "off" }, CancellationToken.None);
         await using var chain = await DevChain.StartAsync(new DevChainOptions { BlockCount = 4_400, TransactionsPerBlock = 1 });
 
         // However slow the machine, no job can end before the chaos does.

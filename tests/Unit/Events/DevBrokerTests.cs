@@ -37,6 +37,14 @@ public class DevBrokerTests
     }
 
     [KafkaFact]
+    public async Task StartAsync_WithAPortThatThereIsNot_IsRefused()
+    {
+        var error = await Assert.ThrowsAsync<AmpException>(() => DevBroker.StartAsync(new DevBrokerOptions { Port = 65536 }));
+
+        Assert.Equal("DevBrokerPortInvalid", error.ErrorCode);
+    }
+
+    [KafkaFact]
     public async Task StartAsync_WhenPortIsInUse_SaysSo()
     {
         using var other = new TcpListener(IPAddress.Loopback, 0);

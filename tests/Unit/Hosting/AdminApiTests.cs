@@ -181,7 +181,9 @@ public sealed class AdminApiTests(PostgresFixture postgres) : IAsyncLifetime, ID
 
         // Not one byte of the body was sent.
         using var reader = new StreamReader(stream);
-        Assert.StartsWith("HTTP/1.1 413", await reader.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(10)), StringComparison.Ordinal);
+        var answer = await reader.ReadToEndAsync().WaitAsync(TimeSpan.FromSeconds(10));
+        Assert.StartsWith("HTTP/1.1 413", answer, StringComparison.Ordinal);
+        Assert.Contains("\"REQUEST_TOO_LARGE\"", answer, StringComparison.Ordinal);
     }
 
     [ToolFact("postgres")]

@@ -185,4 +185,13 @@ public sealed class SegmentStoreTests : IDisposable
         Assert.Contains("/data/blocks/1.parquet.tmp", error.Message, StringComparison.Ordinal);
         Assert.IsType<IOException>(error.InnerException);
     }
+
+    [Fact]
+    public void Write_WhenTheDeviceFails_SaysSoWithThePath()
+    {
+        var error = StorageError.Of(new IOException("Input/output error", 5), "write", "/data/blocks/1.parquet.tmp");
+
+        Assert.Equal(("StorageFailed", AmpErrorKind.Unavailable, false), (error.ErrorCode, error.Kind, error.IsTransient));
+        Assert.Equal("Could not write /data/blocks/1.parquet.tmp: Input/output error", error.Message);
+    }
 }

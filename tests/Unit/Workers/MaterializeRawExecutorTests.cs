@@ -32,6 +32,37 @@ public sealed class MaterializeRawExecutorTests(PostgresFixture postgres)
     }
 
     [ToolFact("postgres")]
+    public async Task Execute_OfAKindThatItDoesNotKnow_FailsForGood()
+    {
+        await using var deployment = await TestDeployment.CreateAsync(postgres);
+        var dataset = await deployment.RegisterDatasetAsync(Dataset);
+        await using var worker = await deployment.StartWorkerAsync();
+
+        var scheduled = await new JobScheduler(deployment.Database).ScheduleAsync(new AmpJobDescriptor
+        {
+            Kind = "materialize-dreams", DatasetNamespace = "test", DatasetName = "raw", ManifestHash = dataset.ManifestHash, EndBlock = "10",
+        });
+        var job = await deployment.WaitAsync(await deployment.Client.GetJobAsync(scheduled.JobId, CancellationToken.None));
+
+        Assert.Equal((AmpJobStatus.Fatal, "JOB_KIND_UNKNOWN"), (job.Status, job.ErrorCode));
+        Assert.Contains("materialize-dreams", job.ErrorMessage, StringComparison.Ordinal);
+    }
+
+    [ToolFact("postgres")]
+    public async Task Wait_ForAWorkerWhoseNameWasTaken_SaysThatItEnded()
+    {
+        await using var deployment = await TestDeployment.CreateAsync(postgres);
+        await using var worker = await deployment.StartWorkerAsync();
+
+        // As if this process had been frozen until its lock was gone and a new run had registered.
+        await deployment.Database.Workers.RegisterAsync("worker-01", TestData.Build, CancellationToken.None);
+
+        var e = await Assert.ThrowsAsync<AmpException>(() => worker.WaitAsync(CancellationToken.None));
+        Assert.Equal("WorkerEnded", e.ErrorCode);
+        Assert.Equal("NodeIdInUse", (e.InnerException as AmpException)?.ErrorCode);
+    }
+
+    [ToolFact("postgres")]
     public async Task Execute_WhenFilesAreGoneOrDamaged_ReportsEachByName()
     {
         await using var chain = await DevChain.StartAsync(new DevChainOptions { BlockCount = 40 });

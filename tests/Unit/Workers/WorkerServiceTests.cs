@@ -60,6 +60,18 @@ public sealed class WorkerServiceTests(PostgresFixture postgres)
     }
 
     [ToolFact("postgres")]
+    public async Task Start_ASecondTime_IsRefused_AndTheWorkerGoesOn()
+    {
+        await using var test = await postgres.CreateAsync();
+        await using var worker = Worker(test, new FakeExecutor());
+        await worker.StartAsync();
+
+        var e = await Assert.ThrowsAsync<AmpException>(() => worker.StartAsync());
+
+        Assert.Equal(("WorkerAlreadyStarted", WorkerState.Running), (e.ErrorCode, worker.State));
+    }
+
+    [ToolFact("postgres")]
     public async Task Start_AfterTheFirstStopped_IsPossibleAtOnce()
     {
         await using var test = await postgres.CreateAsync();
