@@ -22,7 +22,7 @@ internal static class ExtractionBenchmark
     public static Command Create()
     {
         var blocks = new Option<int>("--blocks") { Description = "Number of distinct blocks that are taken from memory, and from files by DuckDB.", DefaultValueFactory = _ => 500 };
-        var fetched = new Option<int>("--fetched") { Description = "Number of blocks that are fetched over HTTP, once all is warm.", DefaultValueFactory = _ => 2_000 };
+        var fetched = new Option<int>("--fetched") { Description = "Number of blocks that are fetched over HTTP, once all is warm.", DefaultValueFactory = _ => 5_000 };
         var warmUp = new Option<int>("--warm-up") { Description = "Number of blocks that are fetched before that.", DefaultValueFactory = _ => 4_000 };
         var passes = new Option<int>("--passes") { Description = "How often each is measured; the medians count.", DefaultValueFactory = _ => 5 };
         var command = new Command("extraction", "What each stage from a node's answers to committed files takes, beside other programs.") { blocks, fetched, warmUp, passes };
