@@ -4,7 +4,7 @@ using System.Runtime.Intrinsics;
 
 namespace Amp.Extraction.EvmRpc;
 
-/// <summary>Hex digits in UTF-8 to bytes and numbers, without allocating.</summary>
+/// <summary>Hex digits in UTF-8 to bytes, without allocating.</summary>
 internal static class Hex
 {
     private const byte Bad = 0xff;
@@ -54,21 +54,9 @@ internal static class Hex
         return seen < 16;
     }
 
-    /// <summary>Reads 1 to 16 digits as a number. False when there are more or fewer, or a character is no hex digit.</summary>
-    public static bool TryParse(ReadOnlySpan<byte> digits, out ulong value)
-    {
-        value = 0;
-        var nibbles = Nibbles;
-        var seen = 0;
-        foreach (var digit in digits)
-        {
-            var nibble = nibbles[digit];
-            seen |= nibble;
-            value = (value << 4) | nibble;
-        }
-
-        return seen < 16 && digits.Length is > 0 and <= 16;
-    }
+    /// <summary>What a digit stands for; more than 15 when it is none.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static byte Nibble(byte digit) => Nibbles[digit];
 
     // One nibble per byte; clears the lanes of `valid` that hold no digit.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

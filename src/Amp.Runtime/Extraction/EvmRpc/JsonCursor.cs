@@ -146,32 +146,23 @@ internal ref struct JsonCursor(ReadOnlySpan<byte> text)
     }
 
     /// <summary>Reads a hex number of up to 64 bits.</summary>
-    public ulong ReadUInt64()
-    {
-        var digits = ReadHexDigits();
-        return Hex.TryParse(digits, out ulong value) ? value : ParseLong(digits, bits: 64).Low;
-    }
+    public ulong ReadUInt64() => TryReadShort(out var value) ? value : ParseLong(ReadHexDigits(), bits: 64).Low;
 
     /// <summary>Reads a hex number of at most 38 decimal digits.</summary>
     public Int128 ReadDecimal38()
     {
-        var digits = ReadHexDigits();
-        if (Hex.TryParse(digits, out ulong value))
+        if (TryReadShort(out var value))
         {
             return value;
         }
 
-        return ParseLong(digits, bits: 256).Value.TryToDecimal38(out var number)
+        return ParseLong(ReadHexDigits(), bits: 256).Value.TryToDecimal38(out var number)
             ? number
             : throw new DecodeException("does not fit into 38 decimal digits");
     }
 
     /// <summary>Reads a hex number of up to 256 bits.</summary>
-    public UInt256 ReadUInt256()
-    {
-        var digits = ReadHexDigits();
-        return Hex.TryParse(digits, out ulong value) ? new UInt256(0, value) : ParseLong(digits, bits: 256).Value;
-    }
+    public UInt256 ReadUInt256() => TryReadShort(out var value) ? new UInt256(0, value) : ParseLong(ReadHexDigits(), bits: 256).Value;
 
     /// <summary>Reads a hex number of up to 256 bits into 32 bytes, the highest first.</summary>
     public void ReadUInt256(scoped Span<byte> destination)
@@ -322,6 +313,43 @@ internal ref struct JsonCursor(ReadOnlySpan<byte> text)
         }
 
         throw EndsTooEarly();
+    }
+
+    // Numbers of up to 16 digits, in one pass. Does not move past anything else.
+    private bool TryReadShort(out ulong value)
+    {
+        const int digitsStart = 3;
+        const int mostDigits = 16;
+        value = 0;
+        if (Peek() != '"')
+        {
+            return false;
+        }
+
+        var text = _text[_position..];
+        if (text.Length <= digitsStart || text[1] != '0' || text[2] != 'x')
+        {
+            return false;
+        }
+
+        for (var i = digitsStart; i < text.Length && i <= digitsStart + mostDigits; i++)
+        {
+            if (text[i] == '"' && i > digitsStart)
+            {
+                _position += i + 1;
+                return true;
+            }
+
+            var nibble = Hex.Nibble(text[i]);
+            if (nibble > 15)
+            {
+                return false;
+            }
+
+            value = (value << 4) | nibble;
+        }
+
+        return false;
     }
 
     // Numbers of more than 16 digits, or too long ones with leading zeros.
