@@ -128,29 +128,15 @@ public sealed class FilesTable
                     ) f
                     WINDOW w AS (ORDER BY first)
                 ) f
-                HAVING count(*) > 0
             ) s
             """, [locationIds.Distinct().ToArray()],
-            r => (LocationId: r.GetInt64(0), Summary: r.GetBoolean(1)
-                ? ChainSummary.OfLinked(new BlockRange((ulong)r.GetInt64(2), (ulong)r.GetInt64(3)), r.GetInt64(4), r.GetInt64(5))
+            r => (LocationId: r.GetInt64(0), Summary: r.GetInt64(4) == 0 ? ChainSummary.Empty
+                : r.GetBoolean(1) ? ChainSummary.OfLinked(new BlockRange((ulong)r.GetInt64(2), (ulong)r.GetInt64(3)), r.GetInt64(4), r.GetInt64(5))
                 : null),
             cancellationToken), null, cancellationToken);
-        var summaries = locationIds.Distinct().ToDictionary(id => id, _ => ChainSummary.Empty);
-        foreach (var (locationId, summary) in rows.Where(row => row.Summary is not null))
-        {
-            summaries[locationId] = summary!;
-        }
-
         long[] branched = [.. rows.Where(row => row.Summary is null).Select(row => row.LocationId)];
-        if (branched.Length > 0)
-        {
-            foreach (var segments in await SegmentsAsync(branched, cancellationToken))
-            {
-                summaries[segments.Key] = ChainSummary.Of(CanonicalChain.Build(segments));
-            }
-        }
-
-        return summaries;
+        var segments = branched.Length > 0 ? await SegmentsAsync(branched, cancellationToken) : null;
+        return rows.ToDictionary(row => row.LocationId, row => row.Summary ?? ChainSummary.Of(CanonicalChain.Build(segments![row.LocationId])));
     }
 
     /// <summary>
