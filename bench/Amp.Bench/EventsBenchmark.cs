@@ -15,7 +15,7 @@ internal static class EventsBenchmark
     public static Command Create()
     {
         var count = new Option<int>("--count") { Description = "Events on the topic.", DefaultValueFactory = _ => 1_000_000 };
-        var module = new Option<FileInfo>("--module") { Description = "The module's manifest.", DefaultValueFactory = _ => new FileInfo(Shell.Module) };
+        var module = Shell.NewModuleOption();
         var command = new Command("events", "Reading a topic of sync events, also in PowerShell where there is one.") { count, module };
         command.SetAction((arguments, cancellationToken) => RunAsync(arguments.GetValue(count), arguments.GetValue(module)!, cancellationToken));
         return command;

@@ -20,7 +20,7 @@ internal static class FleetBenchmark
         var workers = new Option<int>("--workers") { Description = "How many workers.", DefaultValueFactory = _ => 2_000 };
         var seconds = new Option<int>("--seconds") { Description = "For how long.", DefaultValueFactory = _ => 30 };
         var listed = new Option<int>("--listed") { Description = "How many workers the shell lists.", DefaultValueFactory = _ => 10_000 };
-        var module = new Option<FileInfo>("--module") { Description = "The module's manifest.", DefaultValueFactory = _ => new FileInfo(Shell.Module) };
+        var module = Shell.NewModuleOption();
         var command = new Command("fleet", "Heartbeats of many workers, and listing them, also in PowerShell where there is one.") { workers, seconds, listed, module };
         command.SetAction(async (arguments, cancellationToken) =>
         {

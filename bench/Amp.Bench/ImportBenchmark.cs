@@ -14,7 +14,7 @@ internal static class ImportBenchmark
     public static Command Create()
     {
         var count = new Option<int>("--count") { Description = "Imports of each.", DefaultValueFactory = _ => 21 };
-        var module = new Option<FileInfo>("--module") { Description = "The module's manifest.", DefaultValueFactory = _ => new FileInfo(Shell.Module) };
+        var module = Shell.NewModuleOption();
         var command = new Command("import", "Importing the module, against an empty one.") { count, module };
         command.SetAction((arguments, cancellationToken) => RunAsync(arguments.GetValue(count), arguments.GetValue(module)!.FullName, cancellationToken));
         return command;

@@ -27,7 +27,7 @@ internal static class JobsBenchmark
         var tenants = new Option<int>("--tenants") { Description = "Tenants they belong to.", DefaultValueFactory = _ => 100 };
         var parts = new Option<bool>("--parts") { Description = "Also each part alone.", DefaultValueFactory = _ => true };
         var pin = new Option<int>("--pin-seconds") { Description = "How long a transaction keeps dead rows from being removed while jobs flow; 60 for what happens in production, 0 for not at all.", DefaultValueFactory = _ => 15 };
-        var module = new Option<FileInfo>("--module") { Description = "The module's manifest.", DefaultValueFactory = _ => new FileInfo(Shell.Module) };
+        var module = Shell.NewModuleOption();
         var command = new Command("jobs", "Background jobs: submitting, running, sending their events, how long they wait, and how long the dead are missed.") { count, tenants, parts, pin, module };
         command.SetAction(async (arguments, cancellationToken) =>
         {
@@ -192,19 +192,9 @@ internal static class JobsBenchmark
             'ready'
             Start-Sleep 600
             """;
-        try
-        {
-            var shell = Process.Start(new ProcessStartInfo("pwsh", ["-NoProfile", "-NonInteractive", "-Command", script])
-            {
-                RedirectStandardOutput = true,
-                Environment = { ["KAFKA_BROKERS"] = rig.Kafka.Brokers[0] },
-            })!;
-            return await shell.StandardOutput.ReadLineAsync(cancellationToken) == "ready" ? shell : throw new InvalidOperationException("the shell did not start a worker");
-        }
-        catch (System.ComponentModel.Win32Exception)
-        {
-            return null;
-        }
+        return Shell.Start(script, rig.Kafka.Brokers[0]) is not { } shell ? null
+            : await shell.StandardOutput.ReadLineAsync(cancellationToken) == "ready" ? shell
+            : throw new InvalidOperationException("the shell did not start a worker");
     }
 
     private static async Task SubmitAsync(JobQueue queue, Guid[] tenants, int count, CancellationToken cancellationToken)
