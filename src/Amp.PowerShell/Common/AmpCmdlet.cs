@@ -52,8 +52,9 @@ public abstract class AmpCmdlet : PSCmdlet, IDisposable
         }
     }
 
+    // Not at once: who is told may take long, since a database's driver calls its server.
     /// <inheritdoc/>
-    protected override void StopProcessing() => _ = _stop.CancelAsync();    // Who is told may take long: a database's driver calls its server.
+    protected override void StopProcessing() => _ = _stop.CancelAsync();
 
     /// <summary>
     /// Runs asynchronous work and writes what it sends. An <see cref="AmpException"/> that ends the work becomes a
